@@ -1,0 +1,74 @@
+"""Arithmetic on boxes, landmarks and transforms. No pixels, no state."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facecrop_core.records import FloatArray, IntArray
+
+ARCFACE_112 = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
+)
+"""Where ArcFace's aligned 112-pixel chip has the five points (InsightFace, MIT)."""
+
+
+def similarity_fit(source_xy: FloatArray, target_xy: FloatArray) -> FloatArray:
+    """The 2 × 3 matrix of rotation, uniform scale and shift that brings points [n, 2] nearest to others [n, 2].
+
+    Least squares without reflection: S. Umeyama, "Least-squares estimation of transformation parameters between two
+    point patterns", IEEE PAMI 13(4), 1991, in its closed form for two dimensions.
+    """
+    source, target = np.asarray(source_xy, np.float64), np.asarray(target_xy, np.float64)
+    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
+    s, t = source - source_mean, target - target_mean
+    spread = float((s**2).sum())
+    if spread < 1e-12:
+        raise ValueError("similarity_fit needs at least two different points")
+    a = float((s * t).sum()) / spread
+    b = float((s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]).sum()) / spread
+    linear = np.array([[a, -b], [b, a]])
+    return np.hstack([linear, (target_mean - linear @ source_mean)[:, None]]).astype(np.float32)
+
+
+def apply_matrix(matrix: FloatArray, points_xy: FloatArray) -> FloatArray:
+    """Points [..., 2] after a 2 × 3 matrix."""
+    return np.asarray(points_xy @ matrix[:, :2].T + matrix[:, 2], np.float32)
+
+
+def invert_matrix(matrix: FloatArray) -> FloatArray:
+    """The 2 × 3 matrix that undoes a 2 × 3 matrix."""
+    inverse = np.linalg.inv(matrix[:, :2].astype(np.float64))
+    return np.hstack([inverse, -(inverse @ matrix[:, 2])[:, None]]).astype(np.float32)
+
+
+def box_sides(boxes_xyxy: FloatArray) -> FloatArray:
+    """Widths and heights [n, 2], never negative."""
+    return np.maximum(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], 0)
+
+
+def iou_matrix(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
+    """Intersection over union of boxes [n, 4] with boxes [m, 4]: [n, m]."""
+    top_left = np.maximum(a_xyxy[:, None, :2], b_xyxy[None, :, :2])
+    bottom_right = np.minimum(a_xyxy[:, None, 2:], b_xyxy[None, :, 2:])
+    both = np.prod(np.maximum(bottom_right - top_left, 0), axis=2)
+    area_a, area_b = np.prod(box_sides(a_xyxy), axis=1), np.prod(box_sides(b_xyxy), axis=1)
+    return np.asarray(both / np.maximum(area_a[:, None] + area_b[None, :] - both, 1e-9), np.float32)
+
+
+def suppress_overlaps(boxes_xyxy: FloatArray, scores: FloatArray, overlap: float) -> IntArray:
+    """Greedy non-maximum suppression: positions of the boxes to keep, best score first.
+
+    A box is dropped when it overlaps a better one by more than ``overlap`` (IoU, with InsightFace's inclusive pixels).
+    """
+    order = np.argsort(-scores, kind="stable")
+    sides = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2] + 1
+    areas = sides[:, 0] * sides[:, 1]
+    keep = []
+    while len(order):
+        first, rest = order[0], order[1:]
+        keep.append(int(first))
+        top_left = np.maximum(boxes_xyxy[first, :2], boxes_xyxy[rest, :2])
+        bottom_right = np.minimum(boxes_xyxy[first, 2:], boxes_xyxy[rest, 2:])
+        both = np.prod(np.maximum(bottom_right - top_left + 1, 0), axis=1)
+        order = rest[both <= overlap * (areas[first] + areas[rest] - both)]
+    return np.array(keep, np.int64)

@@ -1,0 +1,128 @@
+"""Turning a frame's planes into the pixels that embedding, measuring and cropping need, and encoding them."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from facecrop_core.geometry import apply_matrix, invert_matrix
+from facecrop_core.records import ColorMatrix, FloatArray, Frame, Image
+
+Fill = Literal["reflect", "replicate", "black"]
+BORDERS = {"reflect": cv2.BORDER_REFLECT_101, "replicate": cv2.BORDER_REPLICATE, "black": cv2.BORDER_CONSTANT}
+LUMA_WEIGHTS: dict[ColorMatrix, tuple[float, float]] = {
+    "bt601": (0.299, 0.114),
+    "bt709": (0.2126, 0.0722),
+    "bt2020": (0.2627, 0.0593),
+}
+"""Weights of red and blue in the luma of each standard (ITU-R BT.601, BT.709, BT.2020)."""
+
+
+def yuv_to_bgr_matrix(standard: ColorMatrix, full_range: bool) -> FloatArray:
+    """The 3 × 4 matrix from (Y, U, V, 1) to (B, G, R), all 0 to 255."""
+    red, blue = LUMA_WEIGHTS[standard]
+    green = 1 - red - blue
+    y_gain, c_gain, y_zero = (1.0, 1.0, 0.0) if full_range else (255 / 219, 255 / 224, 16.0)
+    u_to_blue, v_to_red = 2 * (1 - blue), 2 * (1 - red)
+    linear = np.array(
+        [
+            [y_gain, c_gain * u_to_blue, 0],
+            [y_gain, -c_gain * u_to_blue * blue / green, -c_gain * v_to_red * red / green],
+            [y_gain, 0, c_gain * v_to_red],
+        ]
+    )
+    shift = -linear @ np.array([y_zero, 128, 128])
+    return np.hstack([linear, shift[:, None]]).astype(np.float32)
+
+
+def region_bgr(frame: Frame, x0: int, y0: int, x1: int, y1: int) -> tuple[Image, int, int]:
+    """Convert only a rectangle of the frame. Returns the image and the source position of its top left pixel.
+
+    The rectangle is clipped to the frame and grown to even coordinates, which chroma needs, so that the image may be
+    a pixel larger on each side than asked for.
+    """
+    x0, y0 = max(int(x0), 0) // 2 * 2, max(int(y0), 0) // 2 * 2
+    x1, y1 = min(math.ceil(x1 / 2) * 2, frame.width), min(math.ceil(y1 / 2) * 2, frame.height)
+    if x1 <= x0 or y1 <= y0:
+        return np.zeros((0, 0, 3), np.uint8), x0, y0
+    luma = frame.luma[y0:y1, x0:x1]
+    chroma = np.s_[y0 // 2 : (y1 + 1) // 2, x0 // 2 : (x1 + 1) // 2]
+    wide = ((x1 - x0 + 1) // 2 * 2, (y1 - y0 + 1) // 2 * 2)
+    u, v = (
+        cv2.resize(plane[chroma], wide, interpolation=cv2.INTER_LINEAR)[: y1 - y0, : x1 - x0]
+        for plane in (frame.chroma_u, frame.chroma_v)
+    )
+    image = cv2.transform(cv2.merge([luma, u, v]), yuv_to_bgr_matrix(frame.color_matrix, frame.full_range))
+    return np.asarray(image, np.uint8), x0, y0
+
+
+def warp(frame: Frame, matrix: FloatArray, size: int) -> Image:
+    """The square [size, size] that a 2 × 3 matrix from source pixels cuts out, bilinear, black outside the frame.
+
+    Only the part of the frame that the square covers is converted.
+    """
+    corners = apply_matrix(invert_matrix(matrix), np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float32))
+    low, high = np.floor(corners.min(axis=0)) - 2, np.ceil(corners.max(axis=0)) + 3
+    image, x0, y0 = region_bgr(frame, int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+    if not image.size:
+        return np.zeros((size, size, 3), np.uint8)
+    shifted = matrix.astype(np.float64).copy()
+    shifted[:, 2] += shifted[:, :2] @ np.array([x0, y0])
+    return np.asarray(cv2.warpAffine(image, shifted, (size, size)), np.uint8)
+
+
+def cut_square(frame: Frame, x0: int, y0: int, side: int, size: int, fill: Fill = "reflect") -> Image:
+    """The square of ``side`` source pixels at (x0, y0), scaled to ``size``; what lies outside the frame is filled.
+
+    Area averaging when it shrinks, Lanczos when it grows.
+    """
+    image, left, top = region_bgr(frame, x0, y0, x0 + side, y0 + side)
+    if not image.size:
+        return np.zeros((size, size, 3), np.uint8)
+    inner_x0, inner_y0 = max(x0, 0), max(y0, 0)
+    inner_x1, inner_y1 = min(x0 + side, frame.width), min(y0 + side, frame.height)
+    image = image[inner_y0 - top : inner_y1 - top, inner_x0 - left : inner_x1 - left]
+    pads = (inner_y0 - y0, y0 + side - inner_y1, inner_x0 - x0, x0 + side - inner_x1)
+    if any(pads):
+        border = BORDERS[fill]
+        if fill == "reflect" and (max(pads[:2]) >= image.shape[0] or max(pads[2:]) >= image.shape[1]):
+            border = cv2.BORDER_REPLICATE  # a reflection cannot be wider than what it mirrors
+        image = np.asarray(cv2.copyMakeBorder(image, *pads, borderType=border), np.uint8)
+    return resize_to(image, size, size)
+
+
+def resize_to(image: Image, width: int, height: int) -> Image:
+    """Area averaging when it shrinks, Lanczos when it grows."""
+    if image.shape[1] == width and image.shape[0] == height:
+        return np.ascontiguousarray(image)
+    method = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_LANCZOS4
+    return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
+
+
+def encode_image(image: Image, image_format: str, quality: int = 95) -> bytes:
+    """A PNG, JPEG or WebP file's bytes."""
+    flag = {"jpeg": cv2.IMWRITE_JPEG_QUALITY, "webp": cv2.IMWRITE_WEBP_QUALITY}.get(image_format)
+    suffix = ".jpg" if image_format == "jpeg" else f".{image_format}"
+    ok, data = cv2.imencode(suffix, image, [] if flag is None else [flag, quality])
+    if not ok:
+        raise ValueError(f"OpenCV could not encode a {image.shape} image as {image_format}")
+    return bytes(data.tobytes())
+
+
+def frame_from_bgr(image: Image, *, sample: int = 0, frame: int | None = 0, time_seconds: float = 0.0) -> Frame:
+    """A still image as a Frame, so that photos go through the same code as films (full range, BT.601)."""
+    even = cv2.copyMakeBorder(image, 0, image.shape[0] % 2, 0, image.shape[1] % 2, cv2.BORDER_REPLICATE)
+    height, width = even.shape[:2]
+    blue, green, red = (even[..., i].astype(np.float32) for i in range(3))
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    half = (width // 2, height // 2)
+    planes = [
+        cv2.resize(128 + (colour - luma) / scale, half, interpolation=cv2.INTER_AREA)
+        for colour, scale in ((blue, 1.772), (red, 1.402))
+    ]
+    u, v = (np.clip(np.rint(p), 0, 255).astype(np.uint8) for p in planes)
+    y = np.clip(np.rint(luma), 0, 255).astype(np.uint8)[: image.shape[0], : image.shape[1]]
+    return Frame(sample, frame, time_seconds, y, u, v, canvas=image, full_range=True)
