@@ -43,7 +43,7 @@ def invert_matrix(matrix: FloatArray) -> FloatArray:
 
 def box_sides(boxes_xyxy: FloatArray) -> FloatArray:
     """Widths and heights [n, 2], never negative."""
-    return np.maximum(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], 0)
+    return np.asarray(np.maximum(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], 0), np.float32)
 
 
 def iou_matrix(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
