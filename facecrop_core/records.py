@@ -21,6 +21,22 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 Image = NDArray[np.uint8]
 
+REASONS = (
+    "",
+    "no_match",
+    "edge",
+    "max_pad",
+    "other_face",
+    "min_crop_px",
+    "max_upscale",
+    "min_face_frac_crop",
+    "min_bbox_frac",
+    "min_tenengrad",
+    "min_brightness",
+    "max_per_frame",
+)
+"""Why a face is not kept. Columns store positions in this tuple; 0 is kept. The first that applies, in this order."""
+
 ColorMatrix = Literal["bt601", "bt709", "bt2020"]
 Metric = Literal["cosine", "euclidean"]
 
@@ -249,8 +265,8 @@ class CropPlan:
     pad_share: FloatArray
     face_share: FloatArray
     upscale: FloatArray
-    reasons: NDArray[np.object_]
-    """Why a crop cannot be framed as asked (edge policy, another face inside), or None."""
+    reasons: NDArray[np.int8]
+    """Why a crop cannot be framed as asked (edge policy, another face inside): positions in ``REASONS``, 0 for none."""
 
 
 @dataclass
