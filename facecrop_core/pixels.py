@@ -59,18 +59,22 @@ def region_bgr(frame: Frame, x0: int, y0: int, x1: int, y1: int) -> tuple[Image,
     return np.asarray(image, np.uint8), x0, y0
 
 
-def warp(frame: Frame, matrix: FloatArray, size: int) -> Image:
-    """The square [size, size] that a 2 × 3 matrix from source pixels cuts out, bilinear, black outside the frame.
-
-    Only the part of the frame that the square covers is converted.
-    """
+def covered_region(matrix: FloatArray, size: int) -> tuple[int, int, int, int]:
+    """The source rectangle (x0, y0, x1, y1) that a warp by a 2 × 3 matrix into a square of ``size`` reads."""
     corners = apply_matrix(invert_matrix(matrix), np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float32))
     low, high = np.floor(corners.min(axis=0)) - 2, np.ceil(corners.max(axis=0)) + 3
-    image, x0, y0 = region_bgr(frame, int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def warp(image: Image, image_xy: tuple[int, int], matrix: FloatArray, size: int) -> Image:
+    """The square [size, size] that a 2 × 3 matrix from source pixels cuts out, bilinear, black outside the image.
+
+    ``image`` holds part of the source, its top left pixel at ``image_xy``.
+    """
     if not image.size:
         return np.zeros((size, size, 3), np.uint8)
-    shifted = matrix.astype(np.float64).copy()
-    shifted[:, 2] += shifted[:, :2] @ np.array([x0, y0])
+    shifted = matrix.astype(np.float64)
+    shifted[:, 2] += shifted[:, :2] @ np.array(image_xy)
     return np.asarray(cv2.warpAffine(image, shifted, (size, size)), np.uint8)
 
 

@@ -1,0 +1,113 @@
+"""From a batch of frames to the rows of a scan: detect, filter, align, embed, measure, thumbnail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from facecrop_core.measure import measure_face
+from facecrop_core.pixels import covered_region, encode_image, region_bgr, resize_to, warp
+from facecrop_core.records import Engine, Faces, FloatArray, Frame, Image
+from facecrop_core.settings.schema import DetectionSettings
+from facecrop_core.table import SIGNATURE_SIZE, FaceRow, SampleRow
+
+THUMB_SIZE = 160
+THUMB_QUALITY = 85
+THUMB_PAD = 0.25
+"""Room around the face on each side of a thumbnail, as a share of the box's longer side."""
+
+
+@dataclass(frozen=True)
+class _FacePixels:
+    """What is cut from the frame for one face."""
+
+    chip: Image
+    thumb_jpeg: bytes
+    measures: dict[str, float]
+
+
+class FaceMaker:
+    """Runs the engine and the measures on batches of frames of one video."""
+
+    def __init__(self, engine: Engine, settings: DetectionSettings) -> None:
+        self.engine, self.settings = engine, settings
+        auto = settings.det_thresh == "auto"
+        self.threshold = engine.calibration.det_thresh if auto else float(settings.det_thresh)
+
+    def rows(self, frames: list[Frame]) -> list[SampleRow]:
+        """One row per frame; the frames are not needed afterwards."""
+        found = self.engine.detector.detect([frame.canvas for frame in frames], self.threshold)
+        faces = [self._in_source(frame, f) for frame, f in zip(frames, found, strict=True)]
+        pixels = [[self._cut(frame, f, i) for i in range(len(f))] for frame, f in zip(frames, faces, strict=True)]
+        chips = [p.chip for of_frame in pixels for p in of_frame]
+        vectors = iter(self.engine.embedder.embed(np.stack(chips)) if chips else ())
+        return [
+            SampleRow(
+                frame.sample,
+                frame.frame,
+                frame.time_seconds,
+                make_signature(frame.canvas),
+                [_row(f, i, p, next(vectors)) for i, p in enumerate(of_frame)],
+            )
+            for frame, f, of_frame in zip(frames, faces, pixels, strict=True)
+        ]
+
+    def _in_source(self, frame: Frame, found: Faces) -> Faces:
+        """Faces in source pixels, without those that are too small or too near the border."""
+        height, width = frame.canvas.shape[:2]
+        faces = found.scaled(frame.width / width, frame.height / height)
+        sides = faces.boxes_xyxy[:, 2:] - faces.boxes_xyxy[:, :2]
+        keep = sides.min(axis=1, initial=np.inf) >= max(self.settings.det_min_size, 1)
+        if self.settings.det_min_border is not None:
+            limits = np.array([frame.width, frame.height], np.float32)
+            distance = np.hstack([faces.boxes_xyxy[:, :2], limits - faces.boxes_xyxy[:, 2:]])
+            keep &= distance.min(axis=1, initial=np.inf) >= self.settings.det_min_border
+        return faces[keep]
+
+    def _cut(self, frame: Frame, faces: Faces, index: int) -> _FacePixels:
+        box, landmarks = _box(faces, index), faces.landmarks_xy[index]
+        embedder = self.engine.embedder
+        matrix = embedder.chip_matrix(landmarks)
+        x, y, side = _thumb_square(box, frame.width, frame.height)
+        x0, y0, x1, y1 = covered_region(matrix, embedder.chip_size)
+        image, left, top = region_bgr(frame, min(x, x0), min(y, y0), max(x + side, x1), max(y + side, y1))
+        thumb = image[y - top : y - top + side, x - left : x - left + side]
+        estimated = self.engine.detector.landmarks_estimated
+        return _FacePixels(
+            warp(image, (left, top), matrix, embedder.chip_size),
+            encode_image(resize_to(thumb, THUMB_SIZE, THUMB_SIZE), "jpeg", THUMB_QUALITY),
+            measure_face(image, (left, top), box, landmarks, estimated, (frame.width, frame.height)),
+        )
+
+
+def make_signature(canvas: Image) -> bytes:
+    """The small grey picture by which shots are told apart."""
+    small = cv2.resize(canvas, SIGNATURE_SIZE, interpolation=cv2.INTER_AREA)
+    return bytes(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).tobytes())
+
+
+def _thumb_square(box: tuple[float, float, float, float], width: int, height: int) -> tuple[int, int, int]:
+    """Left, top and side of a padded square around the box, moved inside the frame."""
+    x1, y1, x2, y2 = box
+    side = min(round(max(x2 - x1, y2 - y1) * (1 + 2 * THUMB_PAD)), width, height)
+    x = min(max(round((x1 + x2 - side) / 2), 0), width - side)
+    y = min(max(round((y1 + y2 - side) / 2), 0), height - side)
+    return x, y, side
+
+
+def _box(faces: Faces, index: int) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = (float(v) for v in faces.boxes_xyxy[index])
+    return x1, y1, x2, y2
+
+
+def _row(faces: Faces, index: int, pixels: _FacePixels, embedding: FloatArray) -> FaceRow:
+    return FaceRow(
+        _box(faces, index),
+        faces.landmarks_xy[index],
+        float(faces.scores[index]),
+        embedding,
+        pixels.measures,
+        pixels.thumb_jpeg,
+    )

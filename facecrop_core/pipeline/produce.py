@@ -1,0 +1,223 @@
+"""The quick flow, as often as a slider moves: face table → match people → select → crop → export."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facecrop_core.crop import frame_crops, render_crop
+from facecrop_core.errors import ReferencesError
+from facecrop_core.export import DatasetWriter
+from facecrop_core.people import PeopleStore, collect_photos, collect_refs_dir, match, read_references
+from facecrop_core.pipeline.events import Note, Progress, Watch
+from facecrop_core.pipeline.project import Project, Scan
+from facecrop_core.records import Calibration, CropPlan, Engine, FaceTable, Frame, IntArray, Matches, Reference
+from facecrop_core.select import REASONS, reason_counts, select
+from facecrop_core.settings import Settings
+from facecrop_core.video import TimesPlan, VideoReader
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Produced:
+    """What the settings make of one scan's faces. ``reasons`` int8 [n]: 0 is kept, else an index into REASONS."""
+
+    scan: Scan
+    table: FaceTable
+    matches: Matches
+    crops: CropPlan
+    reasons: IntArray
+
+    @property
+    def kept(self) -> IntArray:
+        """Positions of the faces that are kept, in order of time."""
+        return np.flatnonzero(self.reasons == 0)
+
+    def person_name(self, row: int) -> str | None:
+        person = int(self.matches.person[row])
+        return self.matches.names[person] if person >= 0 else None
+
+
+def add_references(
+    project: Project,
+    paths: Sequence[Path],
+    engine: Engine,
+    settings: Settings,
+    watch: Watch,
+    recursive: bool = False,
+) -> list[Reference]:
+    """Read reference photos and make them the project's.
+
+    Raises:
+        ReferencesError: not one photo shows a usable face.
+    """
+    photos = collect_refs_dir(paths[0]) if recursive else collect_photos(paths)
+    references, warnings = read_references(photos, engine, settings.reference)
+    for warning in warnings:
+        watch.send(Note("warning", warning))
+    with PeopleStore(project.people_path) as store:
+        store.replace_references(references, engine.embedder.model_sha256)
+    return references
+
+
+def project_references(project: Project, scan: Scan) -> list[Reference]:
+    """The project's references for the model that a scan was made with.
+
+    Raises:
+        ReferencesError: there are references, but only another model's.
+    """
+    if not project.people_path.exists():
+        return []
+    with PeopleStore(project.people_path) as store:
+        references = store.references(str(scan.engine["embedder_sha256"]))
+        if not references and store.names():
+            raise ReferencesError(
+                "The project's references were made with another model than the scan.",
+                "Name the reference photos again with --refs.",
+            )
+    return references
+
+
+def evaluate(scan: Scan, table: FaceTable, references: Sequence[Reference], settings: Settings) -> Produced:
+    """Who each face is, where its crop lies, and whether it is kept, and if not, why."""
+    engine = scan.engine
+    calibration = Calibration(engine["metric"], engine["match"], engine["unsure"], engine["det_thresh"])
+    matches = match(
+        table.embeddings, table["sample"], references, calibration, settings.matching, tracks=table["track"]
+    )
+    crops = frame_crops(table, settings.framing)
+    return Produced(scan, table, matches, crops, select(table, matches, crops, settings.gate))
+
+
+def produce(project: Project, settings: Settings) -> list[Produced]:
+    """Evaluate every scan that is in force."""
+    return [
+        evaluate(scan, scan.reader().table(), project_references(project, scan), settings) for scan in project.scans()
+    ]
+
+
+def export(project: Project, settings: Settings, out: Path, watch: Watch) -> dict[str, Any]:
+    """Write the dataset and return counts, ready for JSON.
+
+    Each needed frame is decoded once, in order; nothing is detected or embedded.
+
+    Raises:
+        OutputError, DiskFullError, SourceError: what was written before stays whole.
+    """
+    began = time.perf_counter()
+    everything = produce(project, settings)
+    reasons: Counter[str] = Counter()
+    for produced in everything:
+        reasons.update(reason_counts(produced.reasons))
+    total = sum(len(produced.kept) for produced in everything)
+    people = sorted({produced.person_name(int(row)) or "" for produced in everything for row in produced.kept} - {""})
+    saved: Counter[str] = Counter()
+    with DatasetWriter(out, settings, people) as writer:
+        for produced in everything:
+            _write_kept(produced, settings, writer, saved, total, watch)
+        written = writer.close()
+    return {
+        "out": str(out),
+        "saved": sum(saved.values()),
+        "people": dict(sorted(saved.items())),
+        "not_kept": dict(reasons),
+        "files": written,
+        "export_seconds": round(time.perf_counter() - began, 3),
+    }
+
+
+def _write_kept(
+    produced: Produced, settings: Settings, writer: DatasetWriter, saved: Counter[str], total: int, watch: Watch
+) -> None:
+    table, kept = produced.table, produced.kept
+    if not len(kept):
+        return
+    times = table["time_seconds"][kept]
+    with VideoReader(produced.scan.video, TimesPlan([float(t) for t in np.unique(times)]), (0, 0)) as reader:
+        for frame in reader:
+            watch.check_cancelled()
+            for row in kept[np.abs(times - frame.time_seconds) < 1e-6]:
+                _write_crop(produced, int(row), frame, settings, writer)
+                saved[produced.person_name(int(row)) or ""] += 1
+            frame.release()
+            name = produced.scan.video.path.name
+            watch.send(Progress("export", name, sum(saved.values()), total, saved=sum(saved.values())))
+
+
+def _write_crop(produced: Produced, row: int, frame: Frame, settings: Settings, writer: DatasetWriter) -> None:
+    table, crops, matches = produced.table, produced.crops, produced.matches
+    image = render_crop(frame, crops.origin_xy[row], int(crops.side[row]), settings.framing)
+    frame_number = int(table["frame"][row])
+    writer.write(
+        produced.person_name(row),
+        image,
+        {
+            "face_id": str(table["face_id"][row]),
+            "video": produced.scan.video.path.name,
+            "video_id": produced.scan.video.stem,
+            "frame": frame_number if frame_number >= 0 else None,
+            "time_seconds": round(float(table["time_seconds"][row]), 6),
+            "similarity": _number(matches.similarity[row]),
+            "box_xyxy": [round(float(v), 1) for v in table.boxes_xyxy[row]],
+            "orig_side": int(crops.side[row]),
+            "up": round(float(crops.upscale[row]), 4),
+            "face_frac": round(float(crops.face_share[row]), 4),
+            "det_score": _number(table["det_score"][row]),
+            "tenengrad": _number(table["tenengrad"][row]),
+            "yaw": _number(table["yaw"][row]),
+        },
+    )
+
+
+def _number(value: Any) -> float | None:
+    """A float for JSON; not measured is null."""
+    return None if np.isnan(value) else round(float(value), 4)
+
+
+def faces_frame(project: Project, with_embeddings: bool = False) -> pd.DataFrame:
+    """Every stored face of the project, kept or not: the columns that ``facecrop faces`` promises."""
+    import pandas as pd
+
+    settings = project.settings
+    return pd.concat([_faces_of(p, with_embeddings) for p in produce(project, settings)], ignore_index=True)
+
+
+def _faces_of(produced: Produced, with_embeddings: bool) -> pd.DataFrame:
+    import pandas as pd
+
+    table, matches = produced.table, produced.matches
+    names = np.array([*matches.names, None], object)
+    kept = produced.reasons == 0
+    columns: dict[str, Any] = {
+        "face_id": table["face_id"],
+        "video": str(produced.scan.video.path),
+        "frame": pd.array(table["frame"], dtype="Int64"),
+        "time_seconds": table["time_seconds"],
+        **{name: table[name] for name in ("x1", "y1", "x2", "y2")},
+        "landmarks": [points.ravel().tolist() for points in table["landmarks"]],
+        **{name: table[name] for name in ("det_score", "yaw", "pitch", "roll")},
+        "sharpness": table["tenengrad"],
+        **{name: table[name] for name in ("laplacian", "brightness", "contrast", "frame_share", "border_px")},
+        "track": pd.array(table["track"], dtype="Int64"),
+        "shot": pd.array(table["shot"], dtype="Int64"),
+        "cluster": pd.array([None] * len(table), dtype="Int64"),
+        "person": names[matches.person],
+        "similarity": matches.similarity,
+        "margin": matches.margin,
+        "kept": kept,
+        "reason": np.array([None, *REASONS[1:]], object)[produced.reasons],
+    }
+    faces = pd.DataFrame(columns, index=range(len(table)))
+    for name in ("frame", "track", "shot"):
+        faces[name] = faces[name].mask(faces[name] < 0)
+    if with_embeddings:
+        faces["embedding"] = list(table.embeddings)
+    return faces

@@ -1,0 +1,205 @@
+"""A project on disk: which videos it holds, which scan of each is in force, and who may write to it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from facecrop_core.errors import ProjectBusyError, ProjectError, ProjectTooNewError, SettingsError
+from facecrop_core.records import Coverage, Video
+from facecrop_core.settings import CONTROLS, SECTIONS, Settings
+from facecrop_core.table import ScanReader, ThumbPack, commit_json, read_json, writing
+
+PROJECT_VERSION = 1
+STAGES_VERSION = 1
+"""Raised whenever the code of a scan's stages changes what they store, so that old and new rows never mix."""
+
+
+class Project:
+    """One project folder. ``Project.create`` makes it where needed, ``Project.open`` expects it."""
+
+    def __init__(self, folder: Path, content: dict[str, Any]) -> None:
+        self.folder, self._content = folder, content
+
+    @classmethod
+    def create(cls, folder: Path) -> Project:
+        """Open the project, making the folder when it does not exist yet.
+
+        Raises:
+            ProjectError: the folder holds something else. OutputError: it cannot be written.
+        """
+        folder = folder.absolute()
+        if (folder / "project.json").exists():
+            return cls.open(folder)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            if any(path.name not in (".lock", "logs") for path in folder.iterdir()):
+                raise ProjectError(f"{folder} is not empty and is no project.", "Name another folder for the project.")
+        project = cls(folder, {"version": PROJECT_VERSION, "settings": {}, "videos": {}})
+        project.save()
+        return project
+
+    @classmethod
+    def open(cls, folder: Path) -> Project:
+        """Open an existing project.
+
+        Raises:
+            ProjectError: there is none, or it is damaged. ProjectTooNewError: a newer Facecrop wrote it.
+        """
+        folder = folder.absolute()
+        path = folder / "project.json"
+        if not path.exists():
+            raise ProjectError(
+                f"{folder} is no project: it holds no project.json.",
+                "Name the folder that 'facecrop scan --project' or 'facecrop extract' made.",
+            )
+        content = read_json(path)
+        version = content.get("version")
+        if not isinstance(version, int) or version > PROJECT_VERSION:
+            raise ProjectTooNewError(
+                f"The project {folder} was written by a newer Facecrop (version {version}; this one reads up to "
+                f"{PROJECT_VERSION}).",
+                "Update Facecrop.",
+            )
+        return cls(folder, {"settings": {}, "videos": {}} | content)
+
+    def save(self) -> None:
+        commit_json(self.folder / "project.json", self._content)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the last run. Names that this version does not know are left out."""
+        settings = Settings()
+        for name, value in self._content["settings"].items():
+            if name in CONTROLS:
+                try:
+                    settings = settings.with_values({name: value})
+                except SettingsError as error:
+                    raise ProjectError(f"{self.folder / 'project.json'}: {error.message}", error.hint) from None
+        return settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self._content["settings"] = settings.changed()
+
+    @property
+    def people_path(self) -> Path:
+        return self.folder / "people.sqlite"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the project for writing.
+
+        Raises:
+            ProjectBusyError: another process holds it; the message says which.
+        """
+        import filelock
+
+        holder = self.folder / ".lock.holder"
+        lock = filelock.FileLock(self.folder / ".lock", timeout=0)
+        try:
+            with writing(self.folder):
+                lock.acquire()
+        except filelock.Timeout:
+            who = holder.read_text(errors="replace").strip() if holder.exists() else "another process"
+            raise ProjectBusyError(
+                f"The project {self.folder} is in use by {who}.", "Wait until it ends, or use another project."
+            ) from None
+        try:
+            holder.write_text(f"process {os.getpid()} on {os.uname().nodename}\n")
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()
+
+    def use_scan(self, video: Video, scan_key: str) -> None:
+        """Make a scan the one in force for its video."""
+        self._content["videos"][video.video_id] = {"path": str(video.path), "scan": scan_key}
+
+    def scans(self) -> list[Scan]:
+        """The scan in force of each video, in the order in which the videos were added."""
+        return [Scan.open(self.scan_folder(vid, entry["scan"])) for vid, entry in self._content["videos"].items()]
+
+    def scan_folder(self, video_id: str, scan_key: str) -> Path:
+        return self.folder / "scans" / video_id / scan_key
+
+
+class Scan:
+    """One scan's folder and its scan.json, which is written when the scan starts and again when it ends."""
+
+    def __init__(self, folder: Path, content: dict[str, Any]) -> None:
+        self.folder, self.content = folder, content
+
+    @classmethod
+    def open(cls, folder: Path) -> Scan:
+        return cls(folder, read_json(folder / "scan.json"))
+
+    @classmethod
+    def find(cls, folder: Path) -> Scan | None:
+        return cls.open(folder) if (folder / "scan.json").exists() else None
+
+    def save(self) -> None:
+        commit_json(self.folder / "scan.json", self.content)
+
+    @property
+    def status(self) -> str:
+        """``running`` (also after a crash), ``cancelled``, ``partial`` or ``complete``."""
+        return str(self.content["status"])
+
+    @property
+    def finished(self) -> bool:
+        return self.status in ("complete", "partial")
+
+    @property
+    def video(self) -> Video:
+        return video_from_json(self.content["video"])
+
+    @property
+    def engine(self) -> dict[str, Any]:
+        return dict(self.content["engine"])
+
+    def reader(self) -> ScanReader:
+        return ScanReader(self.folder, self.video, str(self.engine["embedder_sha256"]))
+
+    def thumbs(self) -> ThumbPack:
+        return ThumbPack(self.folder)
+
+
+def make_scan_key(settings: Settings, engine: dict[str, Any]) -> str:
+    """Sixteen hex digits of all that shapes a scan: settings, models, and the version of the stages' code."""
+    shaping: dict[str, Any] = {}
+    for name, section in SECTIONS.items():
+        if section.SHAPES_SCAN and name != "engine":  # the models' hashes say which engine it is
+            shaping |= getattr(settings, name).model_dump()
+    text = json.dumps([STAGES_VERSION, shaping, engine["detector_sha256"], engine["embedder_sha256"]], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def video_to_json(video: Video) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        return str(value) if isinstance(value, Fraction | Path) else value
+
+    return {name: plain(value) for name, value in dataclasses.asdict(video).items()}
+
+
+def video_from_json(content: dict[str, Any]) -> Video:
+    rate = content["frame_rate"]
+    return Video(
+        **content
+        | {
+            "path": Path(content["path"]),
+            "frame_rate": None if rate is None else Fraction(rate),
+            "sample_aspect_ratio": Fraction(content["sample_aspect_ratio"]),
+        }
+    )
+
+
+def coverage_to_json(coverage: Coverage) -> dict[str, Any]:
+    return dataclasses.asdict(coverage) | {"complete": coverage.complete}

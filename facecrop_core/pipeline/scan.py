@@ -1,0 +1,212 @@
+"""The slow flow, once per video: source → decode → sample → detect → align → embed → measure → track → face table."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from facecrop_core import __version__
+from facecrop_core.errors import CancelledError
+from facecrop_core.pipeline.engine import engine_identity, open_engine
+from facecrop_core.pipeline.events import Note, Pace, Progress, Watch
+from facecrop_core.pipeline.faces import FaceMaker
+from facecrop_core.pipeline.project import Project, Scan, coverage_to_json, make_scan_key, video_to_json
+from facecrop_core.records import Coverage, Engine, Frame, Metric, Video
+from facecrop_core.settings import Settings
+from facecrop_core.table import SampleRow, ScanWriter, commit_table, read_samples
+from facecrop_core.track import LinkRules, link_tracks, number_shots
+from facecrop_core.video import RatePlan, VideoReader, probe
+
+log = logging.getLogger(__name__)
+
+BATCH_FRAMES = 4
+SECONDS_PER_PART = 3.0
+SAMPLES_PER_PART = 512
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """What a scan did. ``seconds`` leaves out loading models, ``wall_seconds`` does not."""
+
+    scan: Scan
+    status: str
+    samples: int
+    faces: int
+    reused: bool
+    seconds: float
+    wall_seconds: float
+
+
+def scan(
+    video_path: Path, project: Project, settings: Settings, watch: Watch | None = None, engine: Engine | None = None
+) -> ScanResult:
+    """Scan one video into a project; the caller holds the project's lock.
+
+    A finished scan with the same settings, models and file is used again; an interrupted one goes on where it stopped.
+
+    Raises:
+        SourceError, DecodeError, ModelError, OutputError: what was committed before stays.
+        CancelledError: ``watch.stop`` was set; the scan can be resumed.
+    """
+    watch = watch or Watch()
+    began = time.perf_counter()
+    video = probe(video_path)
+    identity = engine_identity(settings)
+    folder = project.scan_folder(video.video_id, make_scan_key(settings, identity))
+    existing = Scan.find(folder)
+    if existing is not None and existing.finished:
+        project.use_scan(video, folder.name)
+        project.save()
+        counts = existing.content
+        watch.send(Note("info", f"{video.path.name} was already scanned with these settings; nothing to do."))
+        return ScanResult(
+            existing, existing.status, counts["samples"], counts["faces"], True, 0.0, time.perf_counter() - began
+        )
+    if engine is None:
+        watch.send(Progress("models", video.path.name))
+        engine = open_engine(settings)
+    loaded = time.perf_counter()
+    record = _start(project, folder, video, settings, identity, engine)
+    writer = ScanWriter(folder, video.video_id, engine.embedder.model_sha256)
+    coverage = _run(record, writer, video, settings, engine, watch)
+    watch.send(Progress("tracks", video.path.name, faces=writer.stored_faces))
+    write_tracks(record, engine)
+    status = "complete" if coverage.complete else "partial"
+    record.content |= {
+        "status": status,
+        "samples": writer.stored_samples,
+        "faces": writer.stored_faces,
+        "coverage": coverage_to_json(coverage),
+    }
+    record.save()
+    now = time.perf_counter()
+    return ScanResult(record, status, writer.stored_samples, writer.stored_faces, False, now - loaded, now - began)
+
+
+def _start(
+    project: Project, folder: Path, video: Video, settings: Settings, identity: dict[str, Any], engine: Engine
+) -> Scan:
+    """Write scan.json and put the scan in force, so that even an interrupted one can be looked at."""
+    record = Scan(
+        folder,
+        {
+            "version": 1,
+            "facecrop": __version__,
+            "status": "running",
+            "video": video_to_json(video),
+            "settings": settings.changed(),
+            "engine": identity
+            | {
+                "licence": engine.licence,
+                "metric": engine.calibration.metric,
+                "match": engine.calibration.match,
+                "unsure": engine.calibration.unsure,
+                "det_thresh": engine.calibration.det_thresh,
+                "providers": list(engine.providers),
+                "landmarks_estimated": engine.detector.landmarks_estimated,
+            },
+            "samples": 0,
+            "faces": 0,
+            "coverage": None,
+        },
+    )
+    record.save()
+    project.use_scan(video, folder.name)
+    project.save()
+    return record
+
+
+def _run(record: Scan, writer: ScanWriter, video: Video, settings: Settings, engine: Engine, watch: Watch) -> Coverage:
+    """Decode, look and store until the video ends. On any end, what was looked at is committed."""
+    resumed = writer.next_sample > 0
+    if resumed:
+        watch.send(Note("info", f"Going on with the scan of {video.path.name} at {writer.resume_seconds:.1f} s."))
+    maker = FaceMaker(engine, settings.detection)
+    pace = Pace(video.duration_seconds, writer.resume_seconds)
+    with VideoReader(
+        video,
+        RatePlan(settings.sampling.fps),
+        engine.detector.canvas_size(video.width, video.height),
+        start_seconds=writer.resume_seconds,
+    ) as reader:
+        try:
+            committed = time.perf_counter()
+            for batch in _batches(frame for frame in reader if frame.sample >= writer.next_sample or not resumed):
+                for row in _look(maker, batch):
+                    writer.add(row)
+                    _log_sample(row, settings)
+                pace.samples += len(batch)
+                due = time.perf_counter() - committed > SECONDS_PER_PART or len(writer.samples) >= SAMPLES_PER_PART
+                if due and writer.flush():
+                    committed = time.perf_counter()
+                _report(writer, video, pace, watch)
+                watch.check_cancelled()
+            writer.flush()
+            return reader.coverage()
+        except CancelledError:
+            writer.flush()
+            record.content["status"] = "cancelled"
+            record.save()
+            raise
+
+
+def _look(maker: FaceMaker, batch: list[Frame]) -> list[SampleRow]:
+    try:
+        return maker.rows(batch)
+    finally:
+        for frame in batch:
+            frame.release()
+
+
+def _batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
+    batch: list[Frame] = []
+    for frame in frames:
+        batch.append(frame)
+        if len(batch) == BATCH_FRAMES:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _report(writer: ScanWriter, video: Video, pace: Pace, watch: Watch) -> None:
+    waiting, done = writer.samples, writer.last_seconds
+    watch.send(
+        Progress(
+            "scan",
+            video.path.name,
+            done,
+            video.duration_seconds,
+            writer.stored_samples + len(waiting),
+            writer.stored_faces + sum(len(row.faces) for row in waiting),
+            samples_per_second=pace.samples_per_second(),
+            seconds_left=pace.seconds_left(done),
+        )
+    )
+
+
+def _log_sample(row: SampleRow, settings: Settings) -> None:
+    every = settings.logging.debug_every
+    if every and row.sample % every == 0:
+        faces = "; ".join(f"box {', '.join(f'{v:.0f}' for v in f.box_xyxy)} score {f.det_score:.2f}" for f in row.faces)
+        log.info("sample %d at %.2f s: %d faces %s", row.sample, row.time_seconds, len(row.faces), faces)
+
+
+def write_tracks(record: Scan, engine: Engine) -> None:
+    """Number the shots and link the faces of a scan; can be done again at any time."""
+    import numpy as np
+    import pyarrow as pa
+
+    metric: Metric = engine.calibration.metric
+    table = record.reader().table()
+    samples = read_samples(record.folder)
+    shot_of_sample = number_shots(samples["signature"])
+    shots = shot_of_sample[np.searchsorted(samples["sample"], table["sample"])]
+    rules = LinkRules(least_similarity=engine.calibration.unsure)
+    tracks = link_tracks(table["time_seconds"], shots, table.boxes_xyxy, table.embeddings, metric, rules)
+    rows = pa.table({"face_id": pa.array(table["face_id"], pa.string()), "track": tracks, "shot": shots})
+    commit_table(record.folder / "tracks.parquet", rows)

@@ -1,0 +1,24 @@
+"""The face table on disk: crash-safe parts, loading, columns."""
+
+from facecrop_core.table.columns import MEASURES, SIGNATURE_SIZE, make_face_id
+from facecrop_core.table.loading import ScanReader, ThumbPack, empty_table, read_samples
+from facecrop_core.table.parts import commit, commit_json, commit_table, read_json, writing
+from facecrop_core.table.writer import FaceRow, SampleRow, ScanWriter
+
+__all__ = [
+    "MEASURES",
+    "SIGNATURE_SIZE",
+    "FaceRow",
+    "SampleRow",
+    "ScanReader",
+    "ScanWriter",
+    "ThumbPack",
+    "commit",
+    "commit_json",
+    "commit_table",
+    "empty_table",
+    "make_face_id",
+    "read_json",
+    "read_samples",
+    "writing",
+]

@@ -1,0 +1,142 @@
+"""Reading a scan's parts into a FaceTable, also while the scan is still being written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facecrop_core.errors import ProjectError
+from facecrop_core.records import FaceTable, FloatArray, Video
+from facecrop_core.table.columns import MEASURES
+
+_PLAIN = (
+    "face_id",
+    "sample",
+    "frame",
+    "time_seconds",
+    "x1",
+    "y1",
+    "x2",
+    "y2",
+    "det_score",
+    "thumb_offset",
+    "thumb_size",
+)
+
+
+class ScanReader:
+    """The rows of one scan. ``refresh`` reads only parts that have appeared since the last call."""
+
+    def __init__(self, folder: Path, video: Video, embedder_sha256: str) -> None:
+        self.folder, self.video, self.embedder_sha256 = folder, video, embedder_sha256
+        self._parts: list[tuple[dict[str, NDArray[Any]], FloatArray]] = []
+        self._seen: set[str] = set()
+        self._table: FaceTable | None = None
+        self._has_tracks = False
+
+    def refresh(self) -> bool:
+        """Read new parts, and the tracks once they are there. Returns whether anything changed."""
+        committed = sorted(path.stem for path in (self.folder / "frames").glob("*.parquet"))
+        new = [number for number in committed if number not in self._seen]
+        for number in new:
+            self._seen.add(number)
+            if (self.folder / "faces" / f"{number}.parquet").exists():
+                self._parts.append(self._read_part(number))
+        tracks_appeared = not self._has_tracks and (self.folder / "tracks.parquet").exists()
+        if new or tracks_appeared or self._table is None:
+            self._table = self._join()
+            return True
+        return False
+
+    def table(self) -> FaceTable:
+        """All faces committed so far, in order of time."""
+        if self._table is None:
+            self.refresh()
+        assert self._table is not None
+        return self._table
+
+    def _read_part(self, number: str) -> tuple[dict[str, NDArray[Any]], FloatArray]:
+        import pyarrow.parquet as pq
+
+        try:
+            rows = pq.read_table(self.folder / "faces" / f"{number}.parquet")
+            columns: dict[str, NDArray[Any]] = {}
+            for name in _PLAIN:
+                column = rows[name].fill_null(-1) if name == "frame" else rows[name]
+                columns[name] = column.to_numpy()
+            landmarks = rows["landmarks"].combine_chunks().flatten().to_numpy()
+            columns["landmarks"] = landmarks.reshape(-1, 5, 2)
+            for name, wanted in MEASURES.items():
+                measure = pq.read_table(self.folder / "measures" / name / f"{number}.parquet")
+                columns |= {column: measure[column].to_numpy() for column in wanted}
+            embeddings = np.load(self.folder / "embeddings" / self.embedder_sha256 / f"{number}.npy", mmap_mode="r")
+        except (OSError, ValueError, KeyError) as error:
+            raise ProjectError(
+                f"Part {number} of the scan in {self.folder} is damaged: {error}.",
+                "Delete this scan's folder and run the scan again.",
+            ) from None
+        return columns, embeddings
+
+    def _join(self) -> FaceTable:
+        if not self._parts:
+            return empty_table(self.video, self.embedder_sha256)
+        columns = {name: np.concatenate([p[0][name] for p in self._parts]) for name in self._parts[0][0]}
+        embeddings = np.concatenate([p[1] for p in self._parts])
+        columns |= self._tracks(columns["face_id"])
+        return FaceTable(self.video, columns, embeddings, self.embedder_sha256)
+
+    def _tracks(self, face_ids: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        import pyarrow.parquet as pq
+
+        path = self.folder / "tracks.parquet"
+        if path.exists():
+            rows = pq.read_table(path)
+            if np.array_equal(rows["face_id"].to_numpy(), face_ids):
+                self._has_tracks = True
+                return {"track": rows["track"].to_numpy(), "shot": rows["shot"].to_numpy()}
+        unknown = np.full(len(face_ids), -1, np.int64)
+        return {"track": unknown, "shot": unknown.copy()}
+
+
+def empty_table(video: Video, embedder_sha256: str) -> FaceTable:
+    """A table without faces, with every column."""
+    columns: dict[str, NDArray[Any]] = {"face_id": np.zeros(0, object), "landmarks": np.zeros((0, 5, 2), np.float32)}
+    columns |= {n: np.zeros(0, np.int64) for n in ("sample", "frame", "thumb_offset", "thumb_size", "track", "shot")}
+    columns |= {n: np.zeros(0, np.float32) for n in ("x1", "y1", "x2", "y2", "det_score")}
+    columns |= {column: np.zeros(0, np.float32) for wanted in MEASURES.values() for column in wanted}
+    columns["time_seconds"] = np.zeros(0, np.float64)
+    return FaceTable(video, columns, np.zeros((0, 1), np.float32), embedder_sha256)
+
+
+def read_samples(folder: Path) -> dict[str, NDArray[Any]]:
+    """The samples of a scan: sample, time_seconds, faces, and signature as uint8 [n, pixels]."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    paths = sorted((folder / "frames").glob("*.parquet"))
+    if not paths:
+        empty = np.zeros(0, np.int64)
+        return {"sample": empty, "time_seconds": np.zeros(0), "faces": empty, "signature": np.zeros((0, 1), np.uint8)}
+    rows = pa.concat_tables([pq.read_table(path) for path in paths])
+    pixels = np.frombuffer(b"".join(rows["signature"].to_pylist()), np.uint8).reshape(rows.num_rows, -1)
+    return {
+        "sample": rows["sample"].to_numpy(),
+        "time_seconds": rows["time_seconds"].to_numpy(),
+        "faces": rows["faces"].to_numpy(),
+        "signature": pixels,
+    }
+
+
+class ThumbPack:
+    """The thumbnails of one scan, by offset and size."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "thumbs.pack"
+
+    def read(self, offset: int, size: int) -> bytes:
+        with self.path.open("rb") as pack:
+            pack.seek(offset)
+            return pack.read(size)
