@@ -17,6 +17,7 @@ from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.scan import ScanResult, scan
 from facecrop_core.records import Engine
 from facecrop_core.settings import Settings
+from facecrop_core.sources import find_videos
 
 Kind = Literal["scan", "extract", "export"]
 
@@ -32,6 +33,7 @@ class JobRequest:
     kind: Kind
     project: Path
     videos: tuple[Path, ...] = ()
+    """Files, or folders that stand for the videos in them."""
     references: tuple[Path, ...] = ()
     references_recursive: bool = False
     """Whether ``references`` is one folder to be read recursively as one person (face_extract's --refs_dir)."""
@@ -48,6 +50,7 @@ def run_job(request: JobRequest, watch: Watch | None = None) -> dict[str, Any]:
         among several costs only itself and is named in the result.
     """
     watch, began = watch or Watch(), time.perf_counter()
+    videos = find_videos(request.videos)
     project = Project.open(request.project) if request.kind == "export" else Project.create(request.project)
     settings = project.settings if request.settings is None else Settings().with_values(request.settings)
     with project.lock(), logging_to(project.folder / "logs" / "facecrop.log", watch) as logged:
@@ -59,7 +62,7 @@ def run_job(request: JobRequest, watch: Watch | None = None) -> dict[str, Any]:
             add_references(project, request.references, engine, settings, logged, request.references_recursive)
         result: dict[str, Any] = {"status": "complete", "project": str(project.folder), "videos": []}
         if request.kind != "export":
-            result |= _scan_all(project, request.videos, settings, engine, logged)
+            result |= _scan_all(project, videos, settings, engine, logged)
         if request.kind != "scan":
             if request.out is None:
                 raise ReferencesError("No output folder was named.", "Add --out FOLDER.")

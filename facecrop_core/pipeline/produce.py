@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,12 +18,9 @@ from facecrop_core.people import PeopleStore, collect_photos, collect_refs_dir, 
 from facecrop_core.pipeline.events import Note, Progress, Watch
 from facecrop_core.pipeline.project import Project, Scan
 from facecrop_core.records import Calibration, CropPlan, Engine, FaceTable, Frame, IntArray, Matches, Reference
-from facecrop_core.select import REASONS, reason_counts, select
+from facecrop_core.select import reason_counts, select
 from facecrop_core.settings import Settings
 from facecrop_core.video import TimesPlan, VideoReader
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -180,44 +177,3 @@ def _write_crop(produced: Produced, row: int, frame: Frame, settings: Settings, 
 def _number(value: Any) -> float | None:
     """A float for JSON; not measured is null."""
     return None if np.isnan(value) else round(float(value), 4)
-
-
-def faces_frame(project: Project, with_embeddings: bool = False) -> pd.DataFrame:
-    """Every stored face of the project, kept or not: the columns that ``facecrop faces`` promises."""
-    import pandas as pd
-
-    settings = project.settings
-    return pd.concat([_faces_of(p, with_embeddings) for p in produce(project, settings)], ignore_index=True)
-
-
-def _faces_of(produced: Produced, with_embeddings: bool) -> pd.DataFrame:
-    import pandas as pd
-
-    table, matches = produced.table, produced.matches
-    names = np.array([*matches.names, None], object)
-    kept = produced.reasons == 0
-    columns: dict[str, Any] = {
-        "face_id": table["face_id"],
-        "video": str(produced.scan.video.path),
-        "frame": pd.array(table["frame"], dtype="Int64"),
-        "time_seconds": table["time_seconds"],
-        **{name: table[name] for name in ("x1", "y1", "x2", "y2")},
-        "landmarks": [points.ravel().tolist() for points in table["landmarks"]],
-        **{name: table[name] for name in ("det_score", "yaw", "pitch", "roll")},
-        "sharpness": table["tenengrad"],
-        **{name: table[name] for name in ("laplacian", "brightness", "contrast", "frame_share", "border_px")},
-        "track": pd.array(table["track"], dtype="Int64"),
-        "shot": pd.array(table["shot"], dtype="Int64"),
-        "cluster": pd.array([None] * len(table), dtype="Int64"),
-        "person": names[matches.person],
-        "similarity": matches.similarity,
-        "margin": matches.margin,
-        "kept": kept,
-        "reason": np.array([None, *REASONS[1:]], object)[produced.reasons],
-    }
-    faces = pd.DataFrame(columns, index=range(len(table)))
-    for name in ("frame", "track", "shot"):
-        faces[name] = faces[name].mask(faces[name] < 0)
-    if with_embeddings:
-        faces["embedding"] = list(table.embeddings)
-    return faces

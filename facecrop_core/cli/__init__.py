@@ -1,0 +1,5 @@
+"""The shell: ``facecrop COMMAND``."""
+
+from facecrop_core.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,162 @@
+"""What each command does. Results go to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from facecrop_core.cli.progress import make_progress
+from facecrop_core.errors import UsageError
+from facecrop_core.settings import Settings, find_preset, setting_values
+
+if TYPE_CHECKING:
+    from facecrop_core.pipeline.jobs import Kind
+
+EXIT_DONE, EXIT_PARTIAL = 0, 3
+
+
+def extract(options: Namespace) -> int:
+    videos = [*options.videos, *options.more_videos]
+    if not videos:
+        raise UsageError("No video was named.", "facecrop extract VIDEO --refs PHOTO --out FOLDER")
+    project = options.project or options.out.absolute().with_name(options.out.absolute().name + ".facecrop")
+    return _run_job("extract", options, project, _settings(options), videos)
+
+
+def scan(options: Namespace) -> int:
+    return _run_job("scan", options, options.project, _settings(options), options.videos)
+
+
+def export(options: Namespace) -> int:
+    from facecrop_core.pipeline.project import Project
+
+    own = Project.open(options.project).settings.changed()
+    return _run_job("export", options, options.project, _settings(options, own), [])
+
+
+def faces(options: Namespace) -> int:
+    from facecrop_core.pipeline.report import save_faces
+    from facecrop_core.pipeline.project import Project
+
+    rows = save_faces(Project.open(options.project), options.out, options.embeddings)
+    return _finish(
+        options, {"status": "complete", "faces": rows, "out": str(options.out)}, f"{rows} faces: {options.out}"
+    )
+
+
+def models(options: Namespace) -> int:
+    from facecrop_core.cli.models import run_models
+
+    return run_models(options)
+
+
+def doctor(options: Namespace) -> int:
+    from facecrop_core.cli.models import show_tree
+    from facecrop_core.pipeline.doctor import diagnose
+
+    report = diagnose(_settings(options))
+    return _finish(options, report, show_tree(report))
+
+
+def _settings(options: Namespace, own: dict[str, Any] | None = None) -> Settings:
+    """Defaults, the project's own, the preset, then the flags; the later wins."""
+    preset = find_preset(options.preset).values if getattr(options, "preset", None) else {}
+    return Settings().with_values((own or {}) | preset | setting_values(options))
+
+
+def _run_job(kind: Kind, options: Namespace, project: Path, settings: Settings, videos: list[Path]) -> int:
+    from facecrop_core.pipeline.events import Watch
+    from facecrop_core.pipeline.jobs import JobRequest, run_job
+
+    if options.refs and options.refs_dir:
+        raise UsageError("--refs and --refs-dir were both given.", "Use one of them.")
+    if options.help:
+        _write_help(options, settings)
+    references = tuple(options.refs) or ((options.refs_dir,) if options.refs_dir else ())
+    request = JobRequest(
+        kind,
+        project.absolute(),
+        tuple(path.absolute() for path in videos),
+        tuple(path.absolute() for path in references),
+        options.refs_dir is not None,
+        None if kind == "scan" else options.out.absolute(),
+        settings.changed(),
+    )
+    with make_progress(settings.logging.print_every) as progress, stop_on_interrupt() as stop:
+        result = run_job(request, Watch(progress, stop))
+    status = EXIT_PARTIAL if result["status"] == "partial" else EXIT_DONE
+    _finish(options, result, describe_result(result))
+    return status
+
+
+def _write_help(options: Namespace, settings: Settings) -> None:
+    """face_extract's --help on: the help as a file in the log folder."""
+    folder = Path(settings.logging.log_dir) if settings.logging.log_dir else options.out.absolute().parent / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "facecrop_extract.txt").write_text(options.parser.format_help(), encoding="utf-8")
+
+
+def _finish(options: Namespace, result: dict[str, Any], words: str) -> int:
+    print(json.dumps(result, default=str) if options.json else words, flush=True)
+    return EXIT_DONE
+
+
+@contextmanager
+def stop_on_interrupt() -> Iterator[threading.Event]:
+    """Ctrl-C and SIGTERM ask the run to stop and store what it has; a second time they end it at once."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        print("Stopping; what was found is being stored …", file=sys.stderr, flush=True)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def describe_result(result: dict[str, Any]) -> str:
+    """What a job did, in words."""
+    lines = []
+    for row in result["videos"]:
+        name = Path(row["video"]).name
+        if row["status"] == "failed":
+            lines.append(f"{name}: failed. {row['error']}")
+            continue
+        again = " (scanned before, nothing to do)" if row["reused"] else f" in {row['seconds']:.1f} s"
+        lines.append(f"{name}: {row['faces']} faces in {row['samples']} frames{again}, engine {row['engine']}")
+        if row["status"] == "partial":
+            until, expected = row["coverage"]["decoded_until_seconds"], row["coverage"]["expected_seconds"]
+            lines.append(f"  PARTIAL: only {until:.1f} of {expected or 0:.1f} s could be decoded without damage.")
+    if "out" in result:
+        lines += _describe_export(result)
+    lines.append(f"Project: {result['project']}")
+    return "\n".join(lines)
+
+
+def _describe_export(result: dict[str, Any]) -> list[str]:
+    lines = []
+    if result["saved"]:
+        who = ", ".join(f"{name or 'unnamed'} {n}" for name, n in result["people"].items())
+        lines.append(f"SAVED {result['saved']} crops ({who}) in {result['export_seconds']:.1f} s: {result['out']}")
+    else:
+        lines.append("NOTHING WAS KEPT: no face passed. The reasons below say which setting to loosen.")
+    if result["not_kept"]:
+        why = ", ".join(f"{reason} {n}" for reason, n in sorted(result["not_kept"].items(), key=lambda item: -item[1]))
+        lines.append(f"Not kept: {why}")
+    if result.get("contact_sheet"):
+        lines.append(f"Contact sheet: {result['contact_sheet']}")
+    return lines

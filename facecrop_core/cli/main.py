@@ -1,0 +1,137 @@
+"""Parsing the command line, and turning errors into words and exit statuses.
+
+Exit status: 0 done, 1 error, 2 usage, 3 partial coverage, 130 cancelled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from facecrop_core import __version__
+from facecrop_core.cli import commands
+from facecrop_core.errors import FacecropError
+from facecrop_core.settings import SECTIONS, FlagParser, add_setting_flags, normalise
+from facecrop_core.settings.controls import FALSE_WORDS, TRUE_WORDS
+
+PRODUCE_SECTIONS = ("matching", "framing", "gate", "export", "logging")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    tokens = normalise(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in tokens
+    try:
+        options = build_parser().parse_args(tokens)
+        return int(options.run(options))
+    except FacecropError as error:
+        print(f"Error: {error}", file=sys.stderr, flush=True)
+        if as_json:
+            print(json.dumps({"status": "error", "error": error.message, "hint": error.hint}))
+        return error.exit_status
+    except BrokenPipeError:  # the reader of our output, such as head, has gone
+        sys.stderr.close()
+        return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = FlagParser(
+        prog="facecrop", description="Turn videos into clean face datasets.", allow_abbrev=False,
+        epilog="'facecrop COMMAND --help' lists a command's flags.",
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"facecrop {__version__}")
+    names = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=FlagParser)
+    _add_extract(names)
+    _add_scan(names)
+    _add_export(names)
+    _add_faces(names)
+    _add_models(names)
+    doctor = _command(names, "doctor", commands.doctor, "Show versions, the engine in use and why, and free disk.")
+    add_setting_flags(doctor, ("engine", "runtime"))
+    return parser
+
+
+def _command(names: Any, name: str, run: Any, words: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = names.add_parser(
+        name, help=words, description=words, add_help=False, allow_abbrev=False
+    )
+    parser.add_argument("--help", "-h", nargs="?", const="", default=None, action=_Help, metavar="on|off",
+                        help="Show this help. 'on' (face_extract's spelling) writes it to the log folder and goes on.")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="End with one JSON object on standard output.")
+    parser.set_defaults(run=run, parser=parser)
+    return parser
+
+
+class _Help(argparse.Action):
+    """--help shows the help; face_extract's --help on|off goes on."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        word = str(values or "").lower()
+        if word not in TRUE_WORDS + FALSE_WORDS:
+            parser.print_help()
+            raise SystemExit(0)
+        namespace.help = word in TRUE_WORDS
+
+
+def _add_preset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--preset", metavar="NAME", help="A preset's name, or the path of a preset's JSON file.")
+
+
+def _add_references(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("Who")
+    group.add_argument(
+        "--refs", nargs="+", type=Path, default=[], metavar="PATH",
+        help="Photos of one person, a folder of them (named as the folder), or a folder of folders (one person each).",
+    )  # fmt: skip
+    group.add_argument(
+        "--refs-dir", type=Path, metavar="DIR", help="A folder of photos of one person, read with all that is below it."
+    )
+
+
+def _add_extract(names: Any) -> None:
+    parser = _command(names, "extract", commands.extract, "Scan videos and write the crops, all in one go.")
+    parser.add_argument("videos", nargs="*", type=Path, metavar="VIDEO", help="Videos, or folders of videos.")
+    parser.add_argument("--video", dest="more_videos", action="append", type=Path, default=[], metavar="VIDEO",
+                        help="The same as a VIDEO, as face_extract spells it.")  # fmt: skip
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="Where the dataset is written.")
+    parser.add_argument("--project", type=Path, metavar="DIR", help="Where the scan is kept; default: OUT.facecrop.")
+    _add_preset(parser)
+    _add_references(parser)
+    add_setting_flags(parser, tuple(SECTIONS))
+
+
+def _add_scan(names: Any) -> None:
+    parser = _command(names, "scan", commands.scan, "Find and measure every face of videos; writes no crops.")
+    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="Videos, or folders of videos.")
+    parser.add_argument("--project", required=True, type=Path, metavar="DIR", help="Where the scan is kept.")
+    _add_preset(parser)
+    _add_references(parser)
+    add_setting_flags(parser, tuple(SECTIONS))
+
+
+def _add_export(names: Any) -> None:
+    parser = _command(names, "export", commands.export, "Write crops from a project again, without scanning.")
+    parser.add_argument("--project", required=True, type=Path, metavar="DIR", help="The project to read.")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="Where the dataset is written.")
+    _add_preset(parser)
+    _add_references(parser)
+    add_setting_flags(parser, ("engine", "runtime", "reference", *PRODUCE_SECTIONS))
+
+
+def _add_faces(names: Any) -> None:
+    parser = _command(names, "faces", commands.faces, "Write a table of every stored face, kept or not.")
+    parser.add_argument("--project", required=True, type=Path, metavar="DIR", help="The project to read.")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="A .parquet, .csv or .jsonl file.")
+    parser.add_argument("--embeddings", action="store_true", help="Add the column 'embedding'.")
+
+
+def _add_models(names: Any) -> None:
+    parser = _command(names, "models", commands.models, "List, get and check the packs that detect and embed.")
+    parser.add_argument("action", choices=("list", "get", "check"), help="What to do.")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="A pack, such as buffalo_l.")
+    parser.add_argument("--accept-licence", action="store_true", help="Accept the pack's licence without being asked.")

@@ -1,0 +1,112 @@
+"""Progress on a terminal, and as plain lines where there is none. Everything goes to stderr."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any
+
+from facecrop_core.pipeline.events import Event, Note, Progress
+
+STAGE_WORDS = {
+    "models": "Loading models",
+    "references": "Reading references",
+    "scan": "Scanning",
+    "tracks": "Linking tracks",
+    "choose": "Choosing",
+    "export": "Writing crops",
+    "done": "Done",
+}
+
+
+class PlainProgress:
+    """A line at the beginning of each stage and every ``print_every`` samples."""
+
+    def __init__(self, print_every: int) -> None:
+        self.print_every, self._stage, self._next = print_every, "", print_every
+
+    def __enter__(self) -> PlainProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Note):
+            say(event)
+            return
+        if event.stage != self._stage:
+            self._stage, self._next = event.stage, self.print_every
+            if event.stage != "done":
+                print(f"{STAGE_WORDS[event.stage]} {event.video}".rstrip(), file=sys.stderr, flush=True)
+        elif event.stage == "scan" and event.samples >= self._next:
+            self._next = event.samples + self.print_every
+            print(describe(event), file=sys.stderr, flush=True)
+
+
+class TerminalProgress:
+    """One live bar with frames, faces, what is saved, rate and time left."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+        self._console = Console(stderr=True)
+        self._bar: Any = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[detail]}"),
+            console=self._console,
+            transient=True,
+        )
+        self._task: Any = None
+        self._stage = ""
+
+    def __enter__(self) -> TerminalProgress:
+        self._bar.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.__exit__(kind, error, trace)
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Note):
+            say(event)
+            return
+        words = f"{STAGE_WORDS[event.stage]} {event.video}".rstrip()
+        if self._task is None:
+            self._task = self._bar.add_task(words, total=event.total, detail="")
+        if event.stage != self._stage:
+            self._stage = event.stage
+            self._bar.reset(self._task, total=event.total)
+        self._bar.update(self._task, description=words, completed=event.done, total=event.total, detail=describe(event))
+
+
+def describe(event: Progress) -> str:
+    """The numbers of a progress event in words."""
+    if event.stage == "export":
+        return f"SAVED {event.saved}"
+    if event.stage != "scan":
+        return ""
+    left = "" if event.seconds_left is None else f", {clock(event.seconds_left)} left"
+    rate = f"{event.samples_per_second:.1f}/s"
+    return f"frames {event.samples}, faces {event.faces}, SAVED {event.saved}, {rate}{left}"
+
+
+def clock(seconds: float) -> str:
+    """90 → 1:30."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def say(note: Note) -> None:
+    words = {"info": "", "warning": "Warning: ", "error": "Error: "}[note.level]
+    print(words + note.text, file=sys.stderr, flush=True)
+
+
+def make_progress(print_every: int) -> PlainProgress | TerminalProgress:
+    return TerminalProgress() if sys.stderr.isatty() else PlainProgress(print_every)
