@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "similarity": {"records"},
     "pixels": {"records", "geometry"},
     "models": BASE - {"models"},
-    **{stage: BASE for stage in STAGES},
+    **dict.fromkeys(STAGES, BASE),
     "pipeline": BASE | STAGES,
     "cli": {"pipeline", "settings", "records", "errors"},
 }

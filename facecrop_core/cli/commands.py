@@ -43,8 +43,8 @@ def export(options: Namespace) -> int:
 
 
 def faces(options: Namespace) -> int:
-    from facecrop_core.pipeline.report import save_faces
     from facecrop_core.pipeline.project import Project
+    from facecrop_core.pipeline.report import save_faces
 
     rows = save_faces(Project.open(options.project), options.out, options.embeddings)
     return _finish(

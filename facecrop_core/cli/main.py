@@ -61,7 +61,7 @@ def _command(names: Any, name: str, run: Any, words: str) -> argparse.ArgumentPa
         name, help=words, description=words, add_help=False, allow_abbrev=False
     )
     parser.add_argument("--help", "-h", nargs="?", const="", default=None, action=_Help, metavar="on|off",
-                        help="Show this help. 'on' (face_extract's spelling) writes it to the log folder and goes on.")  # fmt: skip
+                        help="Show this help; 'on', as face_extract has it, writes it to the log folder and goes on.")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="End with one JSON object on standard output.")
     parser.set_defaults(run=run, parser=parser)
     return parser

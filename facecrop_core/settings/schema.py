@@ -1,243 +1,28 @@
-"""The one settings schema. Flags, page, presets and docs/settings.md are made from it.
-
-``"auto"`` means the calibration of the model in use, ``None`` (spelt ``off``) means off, 0 is a number. Field names are
-unique over all sections. A section says in ``SHAPES_SCAN`` whether its values can change what a scan stores.
-"""
+"""The one settings schema. Flags, page, presets and docs/settings.md are made from it."""
 
 from __future__ import annotations
 
-import math
-from typing import Any, ClassVar, Literal
+import difflib
+from collections.abc import Iterable
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic import ValidationError
 
 from facecrop_core.errors import SettingsError
-from facecrop_core.settings.controls import Control, control_of, setting
-
-Auto = Literal["auto"]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-    TITLE: ClassVar[str]
-    SHAPES_SCAN: ClassVar[bool] = False
-
-    @field_validator("*", mode="after")
-    @classmethod
-    def _within_limits(cls, value: Any, info: ValidationInfo) -> Any:
-        # pydantic's own ge and le do not work on a union of a number and "auto"
-        extra = cls.model_fields[str(info.field_name)].json_schema_extra
-        if isinstance(extra, dict) and isinstance(value, int | float) and not isinstance(value, bool):
-            low, high = extra["ge"], extra["le"]
-            if not (-math.inf if low is None else low) <= value <= (math.inf if high is None else high):  # type: ignore[operator]
-                raise ValueError("out of limits")
-        return value
-
-
-class EngineSettings(Section):
-    TITLE = "Engine"
-    SHAPES_SCAN = True
-
-    engine: Literal["auto", "pack", "builtin"] = setting(
-        "auto", "Engine", "auto takes the pack that is named or installed, else the built-in engine.", common=True
-    )
-    pack: str | None = setting(
-        None,
-        "Pack",
-        "An InsightFace pack: a folder of ONNX models, or the name of an installed pack such as buffalo_l.",
-    )
-
-
-class RuntimeSettings(Section):
-    TITLE = "Runtime"
-
-    ep: str = setting(
-        "auto",
-        "Execution providers",
-        "ONNX Runtime's providers in order, such as trt,cuda,cpu; auto: CUDA where it works.",
-    )
-    low_cpu: bool = setting(False, "Low CPU", "Use few threads and the CPU only, so that the machine stays responsive.")
-
-
-class SamplingSettings(Section):
-    TITLE = "Sampling"
-    SHAPES_SCAN = True
-
-    fps: float = setting(
-        8.0, "Samples per second", "How many frames of each second of video are looked at.",
-        unit="1/s", ge=0.01, le=240, step=0.5, common=True,
-    )  # fmt: skip
-
-
-class DetectionSettings(Section):
-    TITLE = "Detection"
-    SHAPES_SCAN = True
-
-    det_size: int | Auto = setting(
-        "auto", "Detection size",
-        "Longest side of the picture that the detector sees, rounded up to a multiple of 32. auto: 640 joined with a "
-        "128-pixel pass, so that close-ups are found. Larger finds smaller faces and takes longer.",
-        unit="px", ge=64, le=4096, step=32,
-    )  # fmt: skip
-    det_thresh: float | Auto = setting(
-        "auto", "Detection threshold", "Detection score from which a box counts as a face. Lower finds more, and more "
-        "that are none.", ge=0.01, le=2, step=0.01,
-    )  # fmt: skip
-    det_min_size: float = setting(
-        20.0, "Smallest face", "Faces whose shorter box side is below this many source pixels are not stored.",
-        unit="px", ge=0, le=4096, step=1,
-    )  # fmt: skip
-    det_min_border: float | None = setting(
-        None, "Distance to the border", "Faces whose box comes closer than this to the frame's border are not stored.",
-        unit="px", ge=0, le=4096, step=1,
-    )  # fmt: skip
-
-
-class ReferenceSettings(Section):
-    TITLE = "References"
-
-    ref_pad: float = setting(
-        0.60, "Reference padding", "Border added around a reference photo before its face is looked for, as a share of "
-        "its longer side.", ge=0, le=2, step=0.05,
-    )  # fmt: skip
-    ref_gamma: float = setting(
-        1.35, "Reference gamma", "Brightens dark reference photos before detection; 1 leaves them alone.",
-        ge=0.2, le=5, step=0.05,
-    )  # fmt: skip
-    ref_clahe: bool = setting(True, "Reference CLAHE", "Evens out the light of reference photos before detection.")
-    ref_det_thresh: float | Auto = setting(
-        "auto", "Reference threshold", "Detection score from which a box in a reference photo counts as a face.",
-        ge=0.01, le=2, step=0.01,
-    )  # fmt: skip
-
-
-class MatchingSettings(Section):
-    TITLE = "Matching"
-
-    sim: float | Auto | None = setting(
-        "auto", "Similarity", "Smallest similarity to a reference that counts as that person. auto: the model's own "
-        "border. off: references are ignored.", ge=-1, le=1, step=0.01, off_values=(0, -1), common=True,
-    )  # fmt: skip
-    margin: float = setting(
-        0.05, "Margin", "How much nearer the best person must be than the second best.", ge=0, le=1, step=0.01
-    )
-
-
-class FramingSettings(Section):
-    TITLE = "Framing"
-
-    size: int = setting(
-        512, "Crop size", "Side of the square that is written.", unit="px", ge=16, le=4096, step=8, common=True
-    )
-    anchor: Literal["auto", "bbox", "eyes", "nose"] = setting(
-        "bbox", "Anchor", "What the crop is centred on. auto: the eyes where the face is near frontal, else the box.",
-        common=True,
-    )  # fmt: skip
-    anchor_offset_y: float = setting(
-        0.10, "Vertical offset", "Moves the crop down by this share of the face box's height.", ge=-2, le=2, step=0.01,
-    )  # fmt: skip
-    bbox_pad: float = setting(
-        0.34,
-        "Padding",
-        "Room added on each side, as a share of the box's longer side.",
-        ge=0,
-        le=3,
-        step=0.01,
-        common=True,
-    )
-    edge_policy: Literal["shift", "pad", "skip"] = setting(
-        "shift",
-        "At the frame's edge",
-        "shift moves the crop inside, pad fills what lies outside, skip leaves the face out.",
-    )
-    edge_fill: Literal["reflect", "replicate", "black"] = setting(
-        "reflect", "Edge fill", "What fills the part of a crop that lies outside the frame."
-    )
-    max_pad_frac: float = setting(
-        0.18, "Largest padded share", "Crops that would need more padding than this share of their side are left out.",
-        ge=0, le=1, step=0.01,
-    )  # fmt: skip
-    yaw_shift: bool = setting(False, "Yaw shift", "Moves the crop towards where a turned head looks.")
-    yaw_shift_frac: float = setting(
-        0.12, "Yaw shift share", "Largest shift, as a share of the crop's side.", ge=0, le=1, step=0.01
-    )
-    yaw_shift_yawmax: float = setting(
-        45.0, "Yaw for the largest shift", "Yaw at which the shift is largest.", unit="degrees", ge=1, le=90, step=1
-    )
-    solo_mode: Literal["off", "reject", "shrink"] = setting(
-        "off", "Other faces in the crop", "reject leaves out crops that hold another face, shrink crops tighter first."
-    )
-    solo_min_other_frac: float = setting(
-        0.25, "What counts as another face", "Smallest height of the other face, as a share of this face's height.",
-        ge=0, le=1, step=0.01,
-    )  # fmt: skip
-    solo_shrink_pad: float = setting(
-        0.18, "Padding after shrinking", "The padding that shrink falls back to.", ge=0, le=3, step=0.01
-    )
-
-
-class GateSettings(Section):
-    TITLE = "Gates"
-
-    max_per_frame: int | None = setting(
-        None, "Most crops per frame", "At most this many crops of one person from one frame, the best first.",
-        ge=1, le=1000, step=1,
-    )  # fmt: skip
-    min_crop_px: float = setting(
-        0, "Smallest crop", "Crops with a shorter side than this in source pixels are left out.",
-        unit="px", ge=0, le=8192, step=8,
-    )  # fmt: skip
-    max_upscale: float | None = setting(
-        None, "Largest enlargement", "Crops enlarged more than this are left out.", ge=0.1, le=100, step=0.1
-    )
-    min_face_frac_crop: float = setting(
-        0.0, "Smallest face share of the crop", "Face's longer side ÷ crop's side.", ge=0, le=1, step=0.01
-    )
-    min_bbox_frac: float = setting(
-        0.0, "Smallest face share of the frame", "Area of the face box ÷ area of the frame.", ge=0, le=1, step=0.001
-    )
-    min_tenengrad: float = setting(
-        0.0,
-        "Sharpness (Tenengrad)",
-        "Faces that are less sharp are left out.",
-        ge=0,
-        le=1_000_000,
-        step=10,
-        common=True,
-    )
-    dark_relax: float = setting(
-        1.0, "Relax sharpness in the dark", "Dark faces (mean below 60) need only this share of the sharpness.",
-        ge=0, le=1, step=0.05,
-    )  # fmt: skip
-    min_brightness: float = setting(
-        0.0, "Smallest brightness", "Mean grey value of the face, 0 to 255.", ge=0, le=255, step=1
-    )
-
-
-class ExportSettings(Section):
-    TITLE = "Export"
-
-    image_format: Literal["png", "jpeg", "webp"] = setting(
-        "png", "Image format", "What the crops are written as.", common=True
-    )
-    image_quality: int = setting(95, "Image quality", "For JPEG and WebP.", ge=1, le=100, step=1)
-    contact_sheet: bool = setting(True, "Contact sheet", "Writes one picture with all crops beside the dataset.")
-
-
-class LoggingSettings(Section):
-    TITLE = "Logging"
-
-    print_every: int = setting(
-        1000, "Progress line every", "Without a terminal, a progress line every so many samples.",
-        unit="samples", ge=1, le=10_000_000, step=1,
-    )  # fmt: skip
-    debug_every: int | None = setting(
-        None, "Debug line every", "Writes details of every so many-th sample to the log.", unit="samples",
-        ge=1, le=10_000_000, step=1, off_values=(0,),
-    )  # fmt: skip
-    log_dir: str | None = setting(
-        None, "Statistics folder", "Where video/video_stats.csv is written; off: logs beside the output folder."
-    )
+from facecrop_core.settings.controls import Control, control_of
+from facecrop_core.settings.sections import (
+    DetectionSettings,
+    EngineSettings,
+    ExportSettings,
+    FramingSettings,
+    GateSettings,
+    LoggingSettings,
+    MatchingSettings,
+    ReferenceSettings,
+    RuntimeSettings,
+    SamplingSettings,
+    Section,
+)
 
 
 class Settings(Section):
@@ -305,10 +90,8 @@ def find_control(name: str) -> Control:
     return control
 
 
-def nearest(word: str, words: Any) -> str:
+def nearest(word: str, words: Iterable[str]) -> str:
     """ "Did you mean …?" or nothing."""
-    import difflib
-
     close = difflib.get_close_matches(word, list(words), n=1, cutoff=0.5)
     return f"Did you mean '{close[0]}'?" if close else ""
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from facecrop_core.errors import SourceError
 
-VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .ts .m2ts .mts .mpg .mpeg .wmv .flv .ogv .3gp .h264 .hevc".split()
-)
+_ENDINGS = "mp4 m4v mov mkv webm avi ts m2ts mts mpg mpeg wmv flv ogv 3gp h264 hevc"
+VIDEO_SUFFIXES = frozenset(f".{ending}" for ending in _ENDINGS.split())
 
 
 def find_videos(paths: Sequence[Path]) -> list[Path]:
