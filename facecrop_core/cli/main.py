@@ -60,8 +60,10 @@ def _command(names: Any, name: str, run: Any, words: str) -> argparse.ArgumentPa
     parser: argparse.ArgumentParser = names.add_parser(
         name, help=words, description=words, add_help=False, allow_abbrev=False
     )
-    parser.add_argument("--help", "-h", nargs="?", const="", default=None, action=_Help, metavar="on|off",
-                        help="Show this help; 'on', as face_extract has it, writes it to the log folder and goes on.")  # fmt: skip
+    parser.add_argument(
+        "--help", "-h", nargs="?", const="", default=None, action=_Help, metavar="on|off",
+        help="Show this help; 'on' writes it to the log folder and goes on, as face_extract does.",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="End with one JSON object on standard output.")
     parser.set_defaults(run=run, parser=parser)
     return parser

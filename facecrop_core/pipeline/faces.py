@@ -10,7 +10,7 @@ import numpy as np
 from facecrop_core.measure import measure_face
 from facecrop_core.pixels import covered_region, encode_image, region_bgr, resize_to, warp
 from facecrop_core.records import Engine, Faces, FloatArray, Frame, Image
-from facecrop_core.settings.schema import DetectionSettings
+from facecrop_core.settings.sections import DetectionSettings
 from facecrop_core.table import SIGNATURE_SIZE, FaceRow, SampleRow
 
 THUMB_SIZE = 160

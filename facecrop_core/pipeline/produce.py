@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facecrop_core.crop import frame_crops, render_crop
 from facecrop_core.errors import ReferencesError
@@ -31,7 +32,7 @@ class Produced:
     table: FaceTable
     matches: Matches
     crops: CropPlan
-    reasons: IntArray
+    reasons: NDArray[np.int8]
 
     @property
     def kept(self) -> IntArray:

@@ -10,7 +10,7 @@ import numpy as np
 from facecrop_core.errors import ProjectError, UsageError
 from facecrop_core.pipeline.produce import Produced, produce
 from facecrop_core.pipeline.project import Project
-from facecrop_core.select import REASONS
+from facecrop_core.records import REASONS
 from facecrop_core.table import commit
 
 if TYPE_CHECKING:

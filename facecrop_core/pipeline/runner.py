@@ -162,14 +162,15 @@ class Runner:
 def _work(request: JobRequest, pipe: Connection, stop: Any) -> None:
     """The worker process."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    sent = [0.0, ""]
+    last_sent, last_stage = 0.0, ""
 
     def send(event: Event) -> None:
+        nonlocal last_sent, last_stage
         if isinstance(event, Progress):
             now = time.monotonic()
-            if event.stage == sent[1] and now - float(sent[0]) < 1 / EVENTS_PER_SECOND:
+            if event.stage == last_stage and now - last_sent < 1 / EVENTS_PER_SECOND:
                 return
-            sent[:] = [now, event.stage]
+            last_sent, last_stage = now, event.stage
         with contextlib.suppress(OSError):  # the server is gone; the job goes on
             pipe.send(("event", event))
 

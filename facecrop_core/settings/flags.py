@@ -47,7 +47,7 @@ def setting_values(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def normalise(tokens: Sequence[str]) -> list[str]:
-    """Bring a command line to one spelling: ``--det_size`` is ``--det-size``, ``--x`` is ``--x=on``, ``--no-x`` is off."""
+    """One spelling: ``--det_size`` becomes ``--det-size``, a bare switch ``--x=on`` and ``--no-x`` ``--x=off``."""
     result: list[str] = []
     tokens = list(tokens)
     for i, token in enumerate(tokens):

@@ -84,6 +84,7 @@ class ScanWriter:
     def _append_thumbs(self, jpegs: list[bytes]) -> list[int]:
         path, start = self.folder / "thumbs.pack", self._thumbs_end
         with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("r+b" if path.exists() else "wb") as pack:
                 pack.seek(start)
                 pack.write(b"".join(jpegs))

@@ -1,0 +1,53 @@
+# make demo: set up, run the main job on a sample film.  make test: set up, run the tests.  make app: open the page.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+RUN_ENV := HF_HUB_OFFLINE=1 GRADIO_ANALYTICS_ENABLED=False
+
+.PHONY: setup setup-dev demo test test-full app gpu lint docs bench clean
+
+setup: .venv/.ready
+setup-dev: .venv/.ready-dev
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Facecrop needs Python 3.11 or newer; try: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+.venv/.ready: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --quiet --frozen --inexact --no-default-groups
+	@touch $@
+
+.venv/.ready-dev: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --quiet --frozen --inexact
+	@touch .venv/.ready $@
+
+demo: setup
+	$(RUN_ENV) $(BIN)/python scripts/demo.py
+
+app: setup
+	$(RUN_ENV) $(BIN)/python app.py
+
+gpu: setup
+	$(UV) sync --quiet --frozen --inexact --no-default-groups --extra gpu
+	$(BIN)/facecrop doctor
+
+test: setup-dev
+	$(RUN_ENV) $(BIN)/python -m pytest -m "not slow and not browser"
+
+test-full: setup-dev
+	$(RUN_ENV) $(BIN)/python -m pytest -m "slow or browser" --timeout 600
+
+lint: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: setup
+	$(BIN)/python -m facecrop_core.settings.docs > docs/settings.md
+
+bench: setup-dev
+	$(BIN)/python benchmarks/versus_peer.py
+
+clean:
+	rm -rf .venv demo-output demo-output.facecrop .mypy_cache .ruff_cache .pytest_cache
