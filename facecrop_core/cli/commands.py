@@ -157,6 +157,6 @@ def _describe_export(result: dict[str, Any]) -> list[str]:
     if result["not_kept"]:
         why = ", ".join(f"{reason} {n}" for reason, n in sorted(result["not_kept"].items(), key=lambda item: -item[1]))
         lines.append(f"Not kept: {why}")
-    if result.get("contact_sheet"):
-        lines.append(f"Contact sheet: {result['contact_sheet']}")
+    if "contact_sheet" in result["files"]:
+        lines.append(f"Contact sheet: {result['files']['contact_sheet']}")
     return lines

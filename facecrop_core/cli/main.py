@@ -26,7 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tokens = normalise(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in tokens
     try:
-        options = build_parser().parse_args(tokens)
+        options, unknown = build_parser().parse_known_args(tokens)
+        if unknown:
+            options.parser.error(f"unrecognized arguments: {unknown[0]}")
         return int(options.run(options))
     except FacecropError as error:
         print(f"Error: {error}", file=sys.stderr, flush=True)
@@ -137,3 +139,4 @@ def _add_models(names: Any) -> None:
     parser.add_argument("action", choices=("list", "get", "check"), help="What to do.")
     parser.add_argument("name", nargs="?", metavar="NAME", help="A pack, such as buffalo_l.")
     parser.add_argument("--accept-licence", action="store_true", help="Accept the pack's licence without being asked.")
+    parser.add_argument("--again", action="store_true", help="Fetch a pack again, to replace damaged files.")

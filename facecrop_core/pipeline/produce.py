@@ -116,7 +116,7 @@ def export(project: Project, settings: Settings, out: Path, watch: Watch) -> dic
     for produced in everything:
         reasons.update(reason_counts(produced.reasons))
     total = sum(len(produced.kept) for produced in everything)
-    people = sorted({produced.person_name(int(row)) or "" for produced in everything for row in produced.kept} - {""})
+    people = sorted({name for produced in everything for name in produced.matches.names})
     saved: Counter[str] = Counter()
     with DatasetWriter(out, settings, people) as writer:
         for produced in everything:
