@@ -166,7 +166,7 @@ def test_a_vote_takes_no_name_that_the_frame_has_already():
     ],
 )
 def test_whose_a_track_is(person, owner):
-    assert track_owners(np.array(person), np.full(len(person), 2)).tolist()[-1:] in ([owner], [])
+    assert track_owners(np.array(person), np.full(len(person), 2)).tolist()[-1:] == [owner]
 
 
 def test_no_faces_at_all():
