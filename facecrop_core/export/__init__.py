@@ -1,0 +1,7 @@
+"""Writing datasets."""
+
+from facecrop_core.export.contact_sheet import sheet_path
+from facecrop_core.export.face_extract import DatasetWriter
+from facecrop_core.export.statistics import statistics_path
+
+__all__ = ["DatasetWriter", "sheet_path", "statistics_path"]

@@ -1,0 +1,171 @@
+"""face_extract's layout: OUT/000001.png for one person, OUT/NAME/000001.png for several, with a log beside OUT."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import filelock
+
+from facecrop_core.errors import FacecropError, OutputError
+from facecrop_core.export.contact_sheet import sheet_path, write_contact_sheet
+from facecrop_core.export.files import PART, UNKNOWN, folder_names, output_errors, write_whole
+from facecrop_core.export.metadata import Metadata
+from facecrop_core.export.statistics import VideoStatistics, statistics_path
+from facecrop_core.pixels import encode_image
+from facecrop_core.records import Image
+from facecrop_core.settings import Settings
+
+LOG = logging.getLogger(__name__)
+LOCK_NAME = ".facecrop.lock"
+NUMBERED = re.compile(r"(\d{6,})\.(?:png|jpe?g|webp)(?:\.part)?", re.IGNORECASE)
+
+
+class DatasetWriter:
+    """Writes crops, numbered after what the folder holds already. One thread, one writer per folder.
+
+    Every crop is whole or absent, also after a kill. ``close`` brings metadata.jsonl up to date and makes the contact
+    sheet, ``OUT.contact_sheet.jpg`` beside the folder, where ``imagefolder`` does not take it for a crop.
+
+    Args:
+        out: the dataset's folder; made if missing.
+        persons: everybody who may be written; more than one gives each a folder.
+
+    Raises:
+        OutputError: the folder or the log cannot be written, or another run is writing there.
+    """
+
+    def __init__(self, out: Path, settings: Settings, persons: Sequence[str] = ()) -> None:
+        self.out = out
+        self.written = 0
+        self._export = settings.export
+        self._closed = False
+        self._folders = folder_names(persons) if len(set(persons)) > 1 else {}
+        self._next: dict[str, int] = {}
+        with output_errors(out):
+            out.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(out)
+        try:
+            self._metadata = Metadata(out)
+            self._statistics = VideoStatistics(statistics_path(out, settings.logging.log_dir))
+        except FacecropError:
+            self._unlock()
+            raise
+
+    def write(self, person: str | None, image: Image | bytes, row: Mapping[str, Any]) -> str:
+        """Save one crop and what is known of it; returns its path below ``out``.
+
+        Args:
+            image: BGR [size, size, 3], or the bytes of an image file in the format that the settings name.
+            row: ``frame`` (or None), ``similarity`` (or None), ``orig_side``, ``up``, ``face_frac`` and ``video_id``,
+                which the statistics list. All of it, with what else is given (the same keys for every crop), goes to
+                metadata.jsonl as it is; NaN as null.
+
+        Raises:
+            DiskFullError: nothing of this crop is left behind; the ones before it are complete.
+            OutputError: it cannot be written for another reason.
+        """
+        data = image if isinstance(image, bytes) else self.encode(image)
+        name = self._next_name(person)
+        path = self.out / name
+        self._metadata.add(name, {"person": person, **row})
+        with output_errors(path):
+            write_whole(path, data)
+        try:
+            self._statistics.add(name, row)
+        except OutputError:
+            path.unlink(missing_ok=True)
+            raise
+        self._next[str(Path(name).parent)] += 1
+        self.written += 1
+        return name
+
+    def encode(self, image: Image) -> bytes:
+        """A crop as an image file's bytes; may be called from other threads."""
+        return encode_image(image, self._export.image_format, self._export.image_quality)
+
+    def _next_name(self, person: str | None) -> str:
+        folder = "." if not self._folders else UNKNOWN if person is None else self._folders[person]
+        if folder not in self._next:
+            with output_errors(self.out / folder):
+                (self.out / folder).mkdir(exist_ok=True)
+                self._next[folder] = _first_free_number(self.out / folder)
+        suffix = "jpg" if self._export.image_format == "jpeg" else self._export.image_format
+        file = f"{self._next[folder]:06d}.{suffix}"
+        return file if folder == "." else f"{folder}/{file}"
+
+    def close(self, sheet: bool = True) -> dict[str, str]:
+        """Finish, and name the files beside the crops: metadata, statistics, and the contact sheet where one is made.
+
+        Closing a second time does nothing more. Raises OutputError.
+        """
+        files = {"metadata": str(self._metadata.path), "statistics": str(self._statistics.path)}
+        sheet = sheet and self._export.contact_sheet and self.written > 0
+        if sheet:
+            files["contact_sheet"] = str(sheet_path(self.out))
+        if self._closed:
+            return files
+        self._closed = True
+        try:
+            self._statistics.close()
+            self._metadata.close()
+            if sheet:
+                write_contact_sheet(self.out, self._metadata.rows())
+        finally:
+            self._unlock()
+        return files
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            with suppress(OSError):
+                (self.out / LOCK_NAME).unlink()
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> DatasetWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+            return
+        try:  # the error that ended the run says more than one that comes while tidying up after it
+            self.close(sheet=False)
+        except OutputError as second:
+            LOG.warning("%s", second.message)
+
+
+def _first_free_number(folder: Path) -> int:
+    """One more than the highest number in use. Removes parts that a killed run left."""
+    numbers = [0]
+    for path in folder.iterdir():
+        if match := NUMBERED.fullmatch(path.name):
+            if path.name.endswith(PART):
+                path.unlink()
+            else:
+                numbers.append(int(match.group(1)))
+    return max(numbers) + 1
+
+
+def _lock(out: Path) -> filelock.BaseFileLock | None:
+    """Hold the folder for this writer; None where the file system knows no locks."""
+    lock = filelock.FileLock(out / LOCK_NAME, blocking=False)
+    try:
+        with output_errors(out):
+            (out / LOCK_NAME).touch()
+        lock.acquire()
+    except filelock.Timeout:
+        raise OutputError(
+            f"Another run is writing to {out}.", "Wait until it is done, or choose another folder."
+        ) from None
+    except (NotImplementedError, OSError) as error:
+        LOG.warning("%s cannot be locked (%s): let only one run write there at a time.", out, error)
+        return None
+    return lock

@@ -1,0 +1,126 @@
+"""Writing files of a dataset: safe names, whole files only, clear errors."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from facecrop_core.errors import DiskFullError, OutputError
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
+PART = ".part"
+NAME_BYTES = 200
+UNKNOWN = "unknown"
+"""Folder of the crops of nobody in particular, beside those of several people."""
+DEVICE_NAMES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+SPLIT_WORDS = re.compile(
+    r"(?<![^-._ 0-9])(?:train|training|valid|validation|val|dev|test|testing|eval|evaluation)(?![^-._ 0-9])"
+)
+"""Words in a folder's name that ``datasets`` takes for a split: whoever is called "dev" would end in another split."""
+
+
+@contextmanager
+def output_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError into a DiskFullError or an OutputError that names the path."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise DiskFullError(
+                f"The disk is full; {path} could not be written.",
+                "Free some space and run the same command again: it goes on after what is there.",
+            ) from error
+        raise OutputError(
+            f"{path} cannot be written: {error.strerror or error}.", "Choose a folder that you may write to."
+        ) from error
+
+
+def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Write a file under a ``.part`` name and rename it, so that nobody ever sees half of it.
+
+    Args:
+        durable: wait until the content is on the disk before renaming.
+
+    Raises:
+        OSError: as the system gives it; no part file is left then.
+    """
+    part = path.with_name(path.name + PART)
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        with suppress(OSError):
+            part.unlink()
+        raise
+
+
+class LineFile:
+    """A text file to which whole lines are appended, each of them at once."""
+
+    def __init__(self, path: Path, header: str = "") -> None:
+        self.path = path
+        with output_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("ab", buffering=0)
+            if self._file.tell() == 0:
+                start = header
+            else:
+                with path.open("rb") as written:
+                    written.seek(-1, os.SEEK_END)
+                    start = "" if written.read(1) == b"\n" else "\n"  # somebody was killed in the middle of a line
+            if start:
+                self._write(start)
+
+    def append(self, line: str) -> None:
+        """Append a line that ends in a line feed.
+
+        Raises:
+            DiskFullError, OutputError: it could not be written; the file is as long as before.
+        """
+        with output_errors(self.path):
+            self._write(line)
+
+    def _write(self, text: str) -> None:
+        data = text.encode("utf-8")
+        before = os.fstat(self._file.fileno()).st_size
+        try:
+            while data:
+                data = data[self._file.write(data) :]
+        except OSError:
+            with suppress(OSError):
+                self._file.truncate(before)
+            raise
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def folder_names(persons: Iterable[str]) -> dict[str, str]:
+    """A folder's name for each person: safe on every system, and no two alike even where case does not count."""
+    taken, names = {UNKNOWN}, {}
+    for person in sorted(set(persons)):
+        base = safe_name(person)
+        name, number = base, 2
+        while name.casefold() in taken:
+            name, number = f"{base}_{number}", number + 1
+        taken.add(name.casefold())
+        names[person] = name
+    return names
+
+
+def safe_name(text: str) -> str:
+    """A file name made of text: letters and digits of any script, and ``-._ ()'`` inside."""
+    allowed = (c if c.isalnum() or unicodedata.category(c)[0] == "M" or c in "-._ ()'" else "_" for c in text)
+    name = unicodedata.normalize("NFC", "".join(allowed)).strip(" ._-'()")
+    name = name.encode("utf-8")[:NAME_BYTES].decode("utf-8", "ignore").rstrip(" .") or "person"
+    name = SPLIT_WORDS.sub(lambda word: word.group().capitalize(), name)
+    return f"{name}_" if DEVICE_NAMES.fullmatch(name) else name

@@ -1,0 +1,79 @@
+"""``metadata.jsonl``: what is known of each crop, as Hugging Face's ``imagefolder`` reads it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from facecrop_core.export.files import LineFile, output_errors, write_whole
+
+METADATA_NAME = "metadata.jsonl"
+PENDING_NAME = ".metadata.pending.jsonl"
+
+
+class Metadata:
+    """Collects lines beside ``metadata.jsonl`` and merges them into it at the end, or after a kill at the next start.
+
+    A line is written before its crop appears; lines whose crop does not exist (killed in between, or deleted by hand)
+    are left out when merging.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.path, self._pending = out / METADATA_NAME, out / PENDING_NAME
+        self.merge()
+        self._lines: LineFile | None = None
+
+    def add(self, file_name: str, values: Mapping[str, Any]) -> None:
+        """Note one crop. NaN becomes null. Raises DiskFullError or OutputError."""
+        if self._lines is None:
+            self._lines = LineFile(self._pending)
+        self._lines.append(json.dumps({"file_name": file_name, **_plain(values)}, ensure_ascii=False) + "\n")
+
+    def merge(self) -> None:
+        """Bring pending lines into ``metadata.jsonl``, which is replaced as a whole."""
+        if not self._pending.exists():
+            return
+        with output_errors(self.path):
+            lines = {**_by_file(self.path), **_by_file(self._pending)}
+            present = [line for name, line in lines.items() if (self.path.parent / name).is_file()]
+            write_whole(self.path, "".join(f"{line}\n" for line in present).encode("utf-8"), durable=True)
+            self._pending.unlink()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What ``metadata.jsonl`` says of each crop."""
+        return [json.loads(line) for line in _by_file(self.path).values()]
+
+    def close(self) -> None:
+        if self._lines is not None:
+            self._lines.close()
+            self._lines = None
+        self.merge()
+
+
+def _by_file(path: Path) -> dict[str, str]:
+    """Lines by the file they speak of; what is not such a line (half of one, say) is left out."""
+    lines = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and isinstance(row.get("file_name"), str):
+            lines[row["file_name"]] = line
+    return lines
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's, and NaN as None."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    return value
