@@ -12,7 +12,7 @@ from facecrop_core.errors import FacecropError, ReferencesError
 from facecrop_core.pipeline.engine import open_engine
 from facecrop_core.pipeline.events import Note, Progress, Watch
 from facecrop_core.pipeline.logs import logging_to
-from facecrop_core.pipeline.produce import add_references, export
+from facecrop_core.pipeline.produce import add_references, write_dataset
 from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.scan import ScanResult, scan
 from facecrop_core.records import Engine
@@ -66,7 +66,7 @@ def run_job(request: JobRequest, watch: Watch | None = None) -> dict[str, Any]:
         if request.kind != "scan":
             if request.out is None:
                 raise ReferencesError("No output folder was named.", "Add --out FOLDER.")
-            result |= export(project, settings, request.out, logged)
+            result |= write_dataset(project, settings, request.out, logged)
         result["wall_seconds"] = round(time.perf_counter() - began, 3)
         logged.send(Progress("done", faces=result.get("faces", 0), saved=result.get("saved", 0)))
     return result

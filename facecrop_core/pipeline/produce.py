@@ -102,7 +102,7 @@ def produce(project: Project, settings: Settings) -> list[Produced]:
     ]
 
 
-def export(project: Project, settings: Settings, out: Path, watch: Watch) -> dict[str, Any]:
+def write_dataset(project: Project, settings: Settings, out: Path, watch: Watch | None = None) -> dict[str, Any]:
     """Write the dataset and return counts, ready for JSON.
 
     Each needed frame is decoded once, in order; nothing is detected or embedded.
@@ -110,7 +110,7 @@ def export(project: Project, settings: Settings, out: Path, watch: Watch) -> dic
     Raises:
         OutputError, DiskFullError, SourceError: what was written before stays whole.
     """
-    began = time.perf_counter()
+    watch, began = watch or Watch(), time.perf_counter()
     everything = produce(project, settings)
     reasons: Counter[str] = Counter()
     for produced in everything:
