@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from facecrop_core.errors import FacecropError, ReferencesError
+from facecrop_core.errors import FacecropError, OutputError
 from facecrop_core.pipeline.engine import open_engine
 from facecrop_core.pipeline.events import Note, Progress, Watch
 from facecrop_core.pipeline.logs import logging_to
@@ -18,6 +19,7 @@ from facecrop_core.pipeline.scan import ScanResult, scan
 from facecrop_core.records import Engine
 from facecrop_core.settings import Settings
 from facecrop_core.sources import find_videos
+from facecrop_core.table import writing
 
 Kind = Literal["scan", "extract", "export"]
 
@@ -51,6 +53,8 @@ def run_job(request: JobRequest, watch: Watch | None = None) -> dict[str, Any]:
     """
     watch, began = watch or Watch(), time.perf_counter()
     videos = find_videos(request.videos)
+    if request.kind != "scan":
+        _check_out(request.out)
     project = Project.open(request.project) if request.kind == "export" else Project.create(request.project)
     settings = project.settings if request.settings is None else Settings().with_values(request.settings)
     with project.lock(), logging_to(project.folder / "logs" / "facecrop.log", watch) as logged:
@@ -63,13 +67,21 @@ def run_job(request: JobRequest, watch: Watch | None = None) -> dict[str, Any]:
         result: dict[str, Any] = {"status": "complete", "project": str(project.folder), "videos": []}
         if request.kind != "export":
             result |= _scan_all(project, videos, settings, engine, logged)
-        if request.kind != "scan":
-            if request.out is None:
-                raise ReferencesError("No output folder was named.", "Add --out FOLDER.")
+        if request.out is not None and request.kind != "scan":
             result |= write_dataset(project, settings, request.out, logged)
         result["wall_seconds"] = round(time.perf_counter() - began, 3)
         logged.send(Progress("done", faces=result.get("faces", 0), saved=result.get("saved", 0)))
     return result
+
+
+def _check_out(out: Path | None) -> None:
+    """Find out now, not after hours of scanning, whether the dataset can be written."""
+    if out is None:
+        raise OutputError("No output folder was named.", "Add --out FOLDER.")
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
 
 
 def _scan_all(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
+import logging
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -16,6 +19,8 @@ from facecrop_core.errors import ProjectBusyError, ProjectError, ProjectTooNewEr
 from facecrop_core.records import Coverage, Video
 from facecrop_core.settings import CONTROLS, SECTIONS, Settings
 from facecrop_core.table import ScanReader, ThumbPack, commit_json, read_json, writing
+
+log = logging.getLogger(__name__)
 
 PROJECT_VERSION = 1
 STAGES_VERSION = 1
@@ -105,15 +110,19 @@ class Project:
         holder = self.folder / ".lock.holder"
         lock = filelock.FileLock(self.folder / ".lock", timeout=0)
         try:
-            with writing(self.folder):
-                lock.acquire()
-        except filelock.Timeout:
+            lock.acquire()
+        except filelock.Timeout:  # an OSError, too, so it comes first
             who = holder.read_text(errors="replace").strip() if holder.exists() else "another process"
             raise ProjectBusyError(
                 f"The project {self.folder} is in use by {who}.", "Wait until it ends, or use another project."
             ) from None
+        except (NotImplementedError, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                with writing(self.folder):
+                    raise
+            log.warning("%s knows no locks (%s): let only one run use it at a time.", self.folder, error)
         try:
-            holder.write_text(f"process {os.getpid()} on {os.uname().nodename}\n")
+            holder.write_text(f"process {os.getpid()} on {platform.node()}\n")
             yield
         finally:
             holder.unlink(missing_ok=True)
@@ -202,4 +211,5 @@ def video_from_json(content: dict[str, Any]) -> Video:
 
 
 def coverage_to_json(coverage: Coverage) -> dict[str, Any]:
-    return dataclasses.asdict(coverage) | {"complete": coverage.complete}
+    content = dataclasses.asdict(coverage) | {"complete": coverage.complete}
+    return content | {"damaged_ranges": [list(span) for span in coverage.damaged_ranges]}

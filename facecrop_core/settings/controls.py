@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from facecrop_core.errors import SettingsError
 
 Kind = Literal["number", "integer", "switch", "choice", "text"]
-TRUE_WORDS, FALSE_WORDS, OFF_WORDS = ("on", "true", "yes", "1"), ("off", "false", "no", "0"), ("off", "none")
+TRUE_WORDS, FALSE_WORDS = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
 
 
 def setting(
@@ -82,7 +82,7 @@ class Control:
             if word not in TRUE_WORDS + FALSE_WORDS:
                 raise SettingsError(f"{self.flag} takes on or off, not '{text}'.")
             return word in TRUE_WORDS
-        if self.allows_off and word in OFF_WORDS:
+        if self.allows_off and word == "off":
             return None
         if self.kind in ("number", "integer"):
             return self._parse_number(text)

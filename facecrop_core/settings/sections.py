@@ -64,7 +64,7 @@ class SamplingSettings(Section):
 
     fps: float = setting(
         8.0, "Samples per second", "How many frames of each second of video are looked at.",
-        unit="1/s", ge=0.01, le=240, step=0.5, common=True,
+        unit="per second", ge=0.01, le=240, step=0.5, common=True,
     )  # fmt: skip
 
 
@@ -80,7 +80,7 @@ class DetectionSettings(Section):
     )  # fmt: skip
     det_thresh: float | Auto = setting(
         "auto", "Detection threshold", "Detection score from which a box counts as a face. Lower finds more, and more "
-        "that are none.", ge=0.01, le=2, step=0.01,
+        "that are none.", ge=0, le=2, step=0.01,
     )  # fmt: skip
     det_min_size: float = setting(
         20.0, "Smallest face", "Faces whose shorter box side is below this many source pixels are not stored.",
@@ -106,7 +106,7 @@ class ReferenceSettings(Section):
     ref_clahe: bool = setting(True, "Reference CLAHE", "Evens out the light of reference photos before detection.")
     ref_det_thresh: float | Auto = setting(
         "auto", "Reference threshold", "Detection score from which a box in a reference photo counts as a face.",
-        ge=0.01, le=2, step=0.01,
+        ge=0, le=2, step=0.01,
     )  # fmt: skip
 
 
