@@ -1,0 +1,115 @@
+"""The one place that opens video files. The decoding child imports it, so it stays light."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facecrop_core.errors import SourceError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,live_flv,ogg,asf,h264,hevc,vvc,obu,ivf,"
+    "gif,mxf,nut,dv,rm,wtv,vc1,yuv4mpegpipe,mp3,wav,flac,aac"
+)
+"""FFmpeg's demuxers that may open a file. Playlists (concat, hls, dash, sdp) and the text and image demuxers, which
+read other files or make frames out of anything, are left out; a few of sound alone are in for a clear message."""
+
+MAX_PIXELS = 8192 * 8192
+"""Frames with more pixels are refused, so that a forged header cannot take all memory."""
+
+NO_PICTURES = ("attached_pic", "timed_thumbnails", "still_image")
+
+
+def display_name(path: Path) -> str:
+    """The path with whatever could garble a terminal or a page escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in os.fspath(path))
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open a file and nothing but that file: no other protocol, and no format that points to other files.
+
+    Raises:
+        av.error.FFmpegError: FFmpeg cannot open it.
+    """
+    import av
+
+    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
+    return av.open("file:" + os.path.abspath(os.fspath(path)), "r", options=options, metadata_errors="replace")
+
+
+@contextmanager
+def open_video(path: Path, threads: int = 1) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The opened file and its picture stream, ready to decode.
+
+    Raises:
+        SourceError: missing, a folder, empty, not readable, not a video, or without a picture stream.
+    """
+    from av.error import FFmpegError
+
+    check_readable(path)
+    name = display_name(path)
+    try:
+        container = open_container(path)
+    except FFmpegError as error:
+        raise SourceError(
+            f"'{name}' is not a video that can be read ({error.strerror}).",
+            "Check that it plays in a video player; if it was downloaded or copied, do that again. "
+            "Playlists and image files are not taken for videos.",
+        ) from error
+    with container:
+        stream = find_video_stream(container)
+        if stream is None:
+            raise SourceError(f"'{name}' holds no video.", "It may be sound only; choose a file with moving pictures.")
+        # Faults of single frames that frame threads keep to themselves are found by the decoding loop.
+        stream.codec_context.thread_type = "AUTO" if threads > 1 else "NONE"
+        stream.codec_context.thread_count = threads
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        yield container, stream
+
+
+def check_readable(path: Path) -> None:
+    """Raises SourceError unless the path is a file with something in it that may be read."""
+    name = display_name(path)
+    try:
+        info = path.stat()
+        if stat.S_ISDIR(info.st_mode):
+            raise SourceError(f"'{name}' is a folder.", "Name a video file in it.")
+        if not stat.S_ISREG(info.st_mode):
+            raise SourceError(f"'{name}' is not a regular file.", "Save the video to a file first.")
+        if info.st_size == 0:
+            raise SourceError(f"'{name}' is empty (0 bytes).", "Copy or download it again.")
+        with path.open("rb"):
+            pass
+    except FileNotFoundError as error:
+        raise SourceError(f"'{name}' does not exist.", "Check the spelling of the path.") from error
+    except PermissionError as error:
+        raise SourceError(f"'{name}' may not be read.", "Give yourself permission to read it.") from error
+    except (OSError, ValueError) as error:
+        raise SourceError(f"'{name}' cannot be read ({error}).", "Check the path and the disk.") from error
+
+
+def find_video_stream(container: InputContainer) -> VideoStream | None:
+    """The best stream of moving pictures that has a decoder; cover art is none. Other streams are not even read."""
+    from av.stream import Discard
+
+    videos = [s for s in container.streams.video if s.codec_context and not any(d in _words(s) for d in NO_PICTURES)]
+    if not videos:
+        return None
+    best = container.streams.best("video")
+    chosen = next((s for s in videos if s is best), None) or max(videos, key=lambda s: s.width * s.height)
+    for stream in container.streams:
+        if stream is not chosen:
+            stream.discard = Discard.all
+    return chosen
+
+
+def _words(stream: VideoStream) -> set[str]:
+    return {flag.name or "" for flag in stream.disposition}

@@ -1,0 +1,123 @@
+"""Which frames of a video are wanted. Plans speak of presentation times and never of frame numbers.
+
+Sample k of a plan is the first frame whose time is at least the plan's k-th time. A frame that comes late may serve
+several k; it is given once, with the last of them as its number. Because that number follows from the frame's own
+time, it is the same whether the video was read from its start or from anywhere else.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+TOLERANCE_SECONDS = 1e-6
+
+
+class Plan(Protocol):
+    """The times at which a video is sampled."""
+
+    def times(self) -> Iterator[float]:
+        """The planned times in seconds, in order; may be endless."""
+        ...
+
+    def number_at(self, time_seconds: float) -> int:
+        """The last k whose time is not after this one; −1 before the first."""
+        ...
+
+    def time_of(self, number: int) -> float | None:
+        """The k-th time, or None when the plan has no more."""
+        ...
+
+    def longest_gap(self) -> float:
+        """The longest stretch in seconds without a wanted frame."""
+        ...
+
+    def last_time(self) -> float | None:
+        """The last planned time, or None where the plan goes on to the end of the video."""
+        ...
+
+
+class RatePlan:
+    """``fps`` samples per second: times k / fps, without end.
+
+    Raises:
+        ValueError: ``fps`` is not above 0.
+    """
+
+    def __init__(self, fps: float) -> None:
+        if not fps > 0:
+            raise ValueError(f"RatePlan needs fps above 0, not {fps}")
+        self.fps = fps
+
+    def times(self) -> Iterator[float]:
+        number = 0
+        while True:
+            yield number / self.fps
+            number += 1
+
+    def number_at(self, time_seconds: float) -> int:
+        return max(math.floor((time_seconds + TOLERANCE_SECONDS) * self.fps), -1)
+
+    def time_of(self, number: int) -> float | None:
+        return number / self.fps
+
+    def longest_gap(self) -> float:
+        return 1 / self.fps
+
+    def last_time(self) -> float | None:
+        return None
+
+
+class TimesPlan:
+    """Exact times in seconds; put in order, doubles dropped."""
+
+    def __init__(self, times: Iterable[float]) -> None:
+        self._times = sorted({max(float(t), 0.0) for t in times})
+
+    def times(self) -> Iterator[float]:
+        return iter(self._times)
+
+    def number_at(self, time_seconds: float) -> int:
+        return bisect_right(self._times, time_seconds + TOLERANCE_SECONDS) - 1
+
+    def time_of(self, number: int) -> float | None:
+        return self._times[number] if number < len(self._times) else None
+
+    def longest_gap(self) -> float:
+        return max((b - a for a, b in zip([0.0, *self._times], self._times, strict=False)), default=0.0)
+
+    def last_time(self) -> float | None:
+        return self._times[-1] if self._times else 0.0
+
+
+class Selector:
+    """Says of each frame of a video, in order of time, whether a plan wants it.
+
+    Frames before ``start_seconds`` are never wanted; those from there on are wanted exactly where a reading from the
+    start would have wanted them, given that the frame just before is shown to ``wants`` or ``pass_over``.
+    """
+
+    def __init__(self, plan: Plan, start_seconds: float = 0.0) -> None:
+        self.plan = plan
+        self.start_seconds = start_seconds
+        self.last_number = -1
+        """The number of the last sample that is done with."""
+
+    def wants(self, time_seconds: float) -> int | None:
+        """The number of the sample that a frame at this time is, or None where it is not wanted."""
+        number = self.plan.number_at(time_seconds)
+        if number <= self.last_number:
+            return None
+        self.last_number = number
+        return number if time_seconds >= self.start_seconds - TOLERANCE_SECONDS else None
+
+    def pass_over(self, time_seconds: float) -> None:
+        """Take note that no frame up to this time is to come any more."""
+        self.last_number = max(self.last_number, self.plan.number_at(time_seconds))
+
+    def next_time(self) -> float | None:
+        """The earliest time at which a frame can be wanted; None when the plan is done."""
+        planned = self.plan.time_of(self.last_number + 1)
+        return None if planned is None else max(planned, self.start_seconds)
