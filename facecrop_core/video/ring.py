@@ -14,7 +14,8 @@ from facecrop_core.records import Image, Video
 
 PAGE = 4096
 MAX_RING_BYTES = 256 << 20
-FEWEST_SLOTS = 2
+FEWEST_SLOTS = 6
+"""Enough for a caller who takes a few frames together, however large they are."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class RingLayout:
 
     @staticmethod
     def of(video: Video, canvas_size: tuple[int, int], slots: int) -> RingLayout:
-        """A ring of at most ``slots`` frames that takes 256 MiB, or two frames where these need more."""
+        """A ring of at most ``slots`` frames that takes 256 MiB, or six frames where these need more."""
         one = RingLayout((video.width, video.height), canvas_size, 1)
         return RingLayout(one.size, canvas_size, max(min(slots, MAX_RING_BYTES // one.slot_bytes), FEWEST_SLOTS))
 
