@@ -152,8 +152,10 @@ def _describe_export(result: dict[str, Any]) -> list[str]:
     if result["saved"]:
         who = ", ".join(f"{name or 'unnamed'} {n}" for name, n in result["people"].items())
         lines.append(f"SAVED {result['saved']} crops ({who}) in {result['export_seconds']:.1f} s: {result['out']}")
-    else:
+    elif result["not_kept"]:
         lines.append("NOTHING WAS KEPT: no face passed. The reasons below say which setting to loosen.")
+    else:
+        lines.append("NOTHING WAS KEPT: no face was found. A lower --det-thresh or a larger --det-size finds more.")
     if result["not_kept"]:
         why = ", ".join(f"{reason} {n}" for reason, n in sorted(result["not_kept"].items(), key=lambda item: -item[1]))
         lines.append(f"Not kept: {why}")

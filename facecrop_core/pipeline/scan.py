@@ -122,8 +122,7 @@ def _start(
 
 def _run(record: Scan, writer: ScanWriter, video: Video, settings: Settings, engine: Engine, watch: Watch) -> Coverage:
     """Decode, look and store until the video ends. On any end, what was looked at is committed."""
-    resumed = writer.next_sample > 0
-    if resumed:
+    if writer.next_sample > 0:
         watch.send(Note("info", f"Going on with the scan of {video.path.name} at {writer.resume_seconds:.1f} s."))
     maker = FaceMaker(engine, settings.detection)
     pace = Pace(video.duration_seconds, writer.resume_seconds)
@@ -135,7 +134,7 @@ def _run(record: Scan, writer: ScanWriter, video: Video, settings: Settings, eng
     ) as reader:
         try:
             committed = time.perf_counter()
-            for batch in _batches(frame for frame in reader if frame.sample >= writer.next_sample or not resumed):
+            for batch in _batches(_from_sample(reader, writer.next_sample)):
                 for row in _look(maker, batch):
                     writer.add(row)
                     _log_sample(row, settings)
@@ -159,6 +158,15 @@ def _look(maker: FaceMaker, batch: list[Frame]) -> list[SampleRow]:
         return maker.rows(batch)
     finally:
         for frame in batch:
+            frame.release()
+
+
+def _from_sample(frames: Iterable[Frame], first_sample: int) -> Iterator[Frame]:
+    """Leave out the frame at which an interrupted scan stopped: it is stored already."""
+    for frame in frames:
+        if frame.sample >= first_sample:
+            yield frame
+        else:
             frame.release()
 
 

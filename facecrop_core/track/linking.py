@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,7 @@ def link_tracks(
     open_tracks: list[_OpenTrack] = []
     shot, count = -1, 0
     starts = np.flatnonzero(np.diff(time_seconds, prepend=-np.inf))
-    for start, end in zip(starts, np.append(starts[1:], len(time_seconds)), strict=True):
+    for start, end in itertools.pairwise([*starts, len(time_seconds)]):
         now = float(time_seconds[start])
         if shots[start] != shot:
             shot, open_tracks = int(shots[start]), []

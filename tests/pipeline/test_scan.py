@@ -120,6 +120,14 @@ def test_a_film_cut_short_is_partial_and_keeps_its_faces(tmp_path: Path, engine:
     assert result.scan.content["coverage"]["complete"] is False
 
 
+def test_a_film_without_faces_is_complete_and_empty(tmp_path: Path, engine: Engine) -> None:
+    path = tmp_path / "empty.mp4"
+    clips.cast_clip(path, ((), ()))
+    result = run(path, tmp_path / "p", engine)
+    assert (result.status, result.samples, result.faces) == ("complete", 10, 0)
+    assert run(path, tmp_path / "p", engine).reused and len(result.scan.reader().table()) == 0
+
+
 def test_two_processes_cannot_use_one_project(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "p")
     with (

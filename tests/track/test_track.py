@@ -52,3 +52,8 @@ def test_shots_break_at_cuts_and_not_at_steady_motion() -> None:
     busy = rng.integers(0, 255, (12, 576)).astype(np.uint8)  # every sample differs as much as every other
     assert number_shots(busy).tolist() == [0] * 12
     assert number_shots(signatures[:0]).tolist() == []
+
+
+def test_no_faces_no_tracks() -> None:
+    nothing = np.zeros(0), np.zeros(0, np.int64), np.zeros((0, 4), np.float32), np.zeros((0, 1), np.float32)
+    assert len(link_tracks(*nothing, "cosine", RULES)) == 0
