@@ -59,11 +59,11 @@ def models(options: Namespace) -> int:
 
 
 def doctor(options: Namespace) -> int:
-    from facecrop_core.cli.models import show_tree
+    from facecrop_core.cli.models import describe_doctor
     from facecrop_core.pipeline.doctor import diagnose
 
     report = diagnose(_settings(options))
-    return _finish(options, report, show_tree(report))
+    return _finish(options, report, describe_doctor(report))
 
 
 def _settings(options: Namespace, own: dict[str, Any] | None = None) -> Settings:

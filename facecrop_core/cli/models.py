@@ -98,6 +98,15 @@ def _folder(name: str) -> Path:
         raise UsageError(error.message, error.hint) from None
 
 
+def describe_doctor(report: dict[str, Any]) -> str:
+    """The doctor's report in words."""
+    usable = {name: why or "usable" for name, why in report["providers"].items()}
+    disk = {folder: f"{free / 1e9:.1f} GB" for folder, free in report["free_bytes"].items()}
+    packs = report["packs"] or {"none": "facecrop models get buffalo_l fetches one, after showing its licence"}
+    words = report | {"providers": usable, "free disk": disk, "packs": packs}
+    return show_tree({name: value for name, value in words.items() if name != "free_bytes"})
+
+
 def show_tree(report: dict[str, Any], indent: str = "") -> str:
     """A report as indented lines of name and value."""
     lines = []

@@ -55,6 +55,9 @@ def draw_sheet(title: str, groups: Mapping[str, Sequence[Path]]) -> bytes:
     shown = {name: evenly(files, share) for (name, files), share in zip(groups.items(), shares(groups), strict=True)}
     labelled = len(groups) > 1 or "" not in groups
     columns = min(max(math.ceil(math.sqrt(1.4 * sum(map(len, shown.values())))), COLUMNS[0]), COLUMNS[1])
+    for name, files in shown.items():
+        if columns < len(files) < len(groups[name]):  # chosen anyway, so choose full rows
+            shown[name] = evenly(groups[name], len(files) // columns * columns)
     cell = THUMB_PX + GAP_PX
     heights = [(LABEL_PX if labelled else 0) + math.ceil(len(files) / columns) * cell for files in shown.values()]
     width = 2 * MARGIN_PX + columns * cell - GAP_PX
