@@ -54,7 +54,7 @@ class TerminalProgress:
         self._console = Console(stderr=True)
         self._bar: Any = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=20),
             TaskProgressColumn(),
             TextColumn("{task.fields[detail]}"),
             console=self._console,

@@ -11,14 +11,30 @@ from pathlib import Path
 from facecrop_core.pipeline.events import Event, Note, Watch
 from facecrop_core.table import writing
 
+ROOT = "facecrop_core"
 LOG_BYTES, LOG_FILES = 2_000_000, 3
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
+class _Forward(logging.Handler):
+    """Shows whoever watches what a stage warns of."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__(logging.WARNING)
+        self._watch = watch
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name != ROOT:  # the root's own records are notes that were sent already
+            self._watch.send(Note("error" if record.levelno >= logging.ERROR else "warning", record.getMessage()))
+
+
 @contextmanager
 def logging_to(path: Path, watch: Watch) -> Iterator[Watch]:
-    """Write everything that Facecrop logs to ``path`` while inside; gives a watch whose notes are logged, too."""
-    root = logging.getLogger("facecrop_core")
+    """Write everything that Facecrop logs to ``path`` while inside, and show its warnings to the watch.
+
+    Gives a watch whose notes are logged, too.
+    """
+    root, forward = logging.getLogger(ROOT), _Forward(watch)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, delay=True)
@@ -26,6 +42,7 @@ def logging_to(path: Path, watch: Watch) -> Iterator[Watch]:
     level = root.level
     root.setLevel(logging.INFO)
     root.addHandler(handler)
+    root.addHandler(forward)
 
     def send(event: Event) -> None:
         if isinstance(event, Note):
@@ -39,5 +56,6 @@ def logging_to(path: Path, watch: Watch) -> Iterator[Watch]:
         raise
     finally:
         root.removeHandler(handler)
+        root.removeHandler(forward)
         root.setLevel(level)
         handler.close()

@@ -116,6 +116,17 @@ def test_a_bad_photo_is_named_and_the_run_goes_on(film: Any, tmp_path: Path) -> 
     assert "wall.png" in (tmp_path / "p" / "logs" / "facecrop.log").read_text()
 
 
+def test_what_a_stage_warns_of_is_shown_once(film: Any, tmp_path: Path) -> None:
+    events: list[Event] = []
+    (tmp_path / "refs" / "grace").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "refs" / "grace" / "a.png"), clips.person_photo("grace"))
+    cv2.imwrite(str(tmp_path / "refs" / "loose.png"), clips.person_photo("anna"))
+    request = JobRequest("scan", tmp_path / "p", (film[0],), (tmp_path / "refs",), settings=VALUES)
+    run_job(request, Watch(events.append))
+    warnings = [e.text for e in events if isinstance(e, Note) and e.level == "warning"]
+    assert len([text for text in warnings if "beside folders" in text]) == 1
+
+
 def test_references_without_a_face_end_the_run(film: Any, tmp_path: Path) -> None:
     wall = tmp_path / "wall.png"
     cv2.imwrite(str(wall), clips.person_photo("grace")[:8, :8].repeat(20, 0).repeat(20, 1))
