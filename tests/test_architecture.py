@@ -9,13 +9,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "facecrop_core"
-BASE = {"errors", "records", "settings", "geometry", "similarity", "pixels", "models"}
+BASE = {"errors", "records", "settings", "geometry", "similarity", "pixels", "models", "volumes"}
 STAGES = {"sources", "video", "detect", "embed", "track", "measure", "table", "people", "select", "crop", "export"}
 MAY_IMPORT = {
     "errors": set(),
     "records": {"errors"},
     "settings": {"errors"},
     "geometry": {"records"},
+    "volumes": {"errors"},
     "similarity": {"records"},
     "pixels": {"records", "geometry"},
     "models": BASE - {"models"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,6 +13,9 @@ import numpy as np
 
 from facecrop_core.errors import ProjectError, ProjectTooNewError
 from facecrop_core.records import Reference
+from facecrop_core.volumes import network_type
+
+log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_SECONDS = 10.0
@@ -63,11 +67,20 @@ class PeopleStore:
             )
         self._connection.execute("PRAGMA foreign_keys = ON")
         try:
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._choose_journal()
             self._create_tables()
-        except sqlite3.OperationalError:  # network file systems may lack the shared memory that WAL needs
+        except sqlite3.OperationalError:  # some file systems lack the shared memory that WAL needs
             self._connection.execute("PRAGMA journal_mode = DELETE")
             self._create_tables()
+
+    def _choose_journal(self) -> None:
+        """WAL, but not on a network: its index is memory that machines cannot share (sqlite.org/wal.html)."""
+        network = network_type(self.path)
+        if network is None:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+        elif self._connection.execute("PRAGMA journal_mode").fetchone()[0] != "delete" or not self.path.stat().st_size:
+            self._connection.execute("PRAGMA journal_mode = DELETE")
+            log.warning("%s lies on a network file system (%s); SQLite's plain journal is used.", self.path, network)
 
     def _create_tables(self) -> None:
         with self._transaction():

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import hashlib
 import json
-import logging
-import os
-import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from facecrop_core.errors import ProjectBusyError, ProjectError, ProjectTooNewError, SettingsError
+from facecrop_core.errors import ProjectError, ProjectTooNewError, SettingsError
+from facecrop_core.pipeline.locking import locked
 from facecrop_core.records import Coverage, Video
 from facecrop_core.settings import CONTROLS, SECTIONS, Settings
 from facecrop_core.table import ScanReader, ThumbPack, commit_json, read_json, writing
-
-log = logging.getLogger(__name__)
+from facecrop_core.volumes import check_mounted
 
 PROJECT_VERSION = 1
 STAGES_VERSION = 1
@@ -38,14 +33,16 @@ class Project:
         """Open the project, making the folder when it does not exist yet.
 
         Raises:
-            ProjectError: the folder holds something else. OutputError: it cannot be written.
+            ProjectError: the folder holds something else, or its volume is not mounted. OutputError: it cannot be
+                written.
         """
         folder = folder.absolute()
         if (folder / "project.json").exists():
             return cls.open(folder)
+        check_mounted(folder)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            if any(path.name not in (".lock", "logs") for path in folder.iterdir()):
+            if any(path.name != "logs" and not path.name.startswith(".lock") for path in folder.iterdir()):
                 raise ProjectError(f"{folder} is not empty and is no project.", "Name another folder for the project.")
         project = cls(folder, {"version": PROJECT_VERSION, "settings": {}, "videos": {}})
         project.save()
@@ -61,6 +58,7 @@ class Project:
         folder = folder.absolute()
         path = folder / "project.json"
         if not path.exists():
+            check_mounted(folder)
             raise ProjectError(
                 f"{folder} is no project: it holds no project.json.",
                 "Name the folder that 'facecrop scan --project' or 'facecrop extract' made.",
@@ -98,35 +96,13 @@ class Project:
     def people_path(self) -> Path:
         return self.folder / "people.sqlite"
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the project for writing.
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the project for writing while inside.
 
         Raises:
             ProjectBusyError: another process holds it; the message says which.
         """
-        import filelock
-
-        holder = self.folder / ".lock.holder"
-        lock = filelock.FileLock(self.folder / ".lock", timeout=0)
-        try:
-            lock.acquire()
-        except filelock.Timeout:  # an OSError, too, so it comes first
-            who = holder.read_text(errors="replace").strip() if holder.exists() else "another process"
-            raise ProjectBusyError(
-                f"The project {self.folder} is in use by {who}.", "Wait until it ends, or use another project."
-            ) from None
-        except (NotImplementedError, OSError) as error:
-            if isinstance(error, OSError) and error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-                with writing(self.folder):
-                    raise
-            log.warning("%s knows no locks (%s): let only one run use it at a time.", self.folder, error)
-        try:
-            holder.write_text(f"process {os.getpid()} on {platform.node()}\n")
-            yield
-        finally:
-            holder.unlink(missing_ok=True)
-            lock.release()
+        return locked(self.folder)
 
     def use_scan(self, video: Video, scan_key: str) -> None:
         """Make a scan the one in force for its video."""

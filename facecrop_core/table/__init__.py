@@ -1,18 +1,21 @@
 """The face table on disk: crash-safe parts, loading, columns."""
 
 from facecrop_core.table.columns import MEASURES, SIGNATURE_SIZE, make_face_id
+from facecrop_core.table.integrity import Finding, check_scan_folder
 from facecrop_core.table.loading import ScanReader, ThumbPack, empty_table, read_samples
-from facecrop_core.table.parts import commit, commit_json, commit_table, read_json, writing
+from facecrop_core.table.parts import commit, commit_json, commit_table, read_json, read_table, writing
 from facecrop_core.table.writer import FaceRow, SampleRow, ScanWriter
 
 __all__ = [
     "MEASURES",
     "SIGNATURE_SIZE",
     "FaceRow",
+    "Finding",
     "SampleRow",
     "ScanReader",
     "ScanWriter",
     "ThumbPack",
+    "check_scan_folder",
     "commit",
     "commit_json",
     "commit_table",
@@ -20,5 +23,6 @@ __all__ = [
     "make_face_id",
     "read_json",
     "read_samples",
+    "read_table",
     "writing",
 ]

@@ -19,6 +19,10 @@ MEASURES: dict[str, tuple[str, ...]] = {
 }
 """Stored measures and their columns, all float32; NaN where a face was not measured."""
 
+PROOF = b"facecrop.proof"
+"""Key in a frames part's metadata: JSON with ``files``, the digests of the part's other files by their path below the
+scan's folder, and ``thumbs``, where the part's thumbnails begin and end in the pack, and their digest."""
+
 
 def faces_schema() -> pa.Schema:
     import pyarrow as pa
@@ -55,6 +59,18 @@ def measure_schema(name: str) -> pa.Schema:
     import pyarrow as pa
 
     return pa.schema([("face_id", pa.string()), *((column, pa.float32()) for column in MEASURES[name])])
+
+
+def part_files(number: str, embedder_sha256: str) -> list[str]:
+    """The files of a part with faces, its frames part aside, by their path below the scan's folder."""
+    embeddings = f"embeddings/{embedder_sha256}/{number}"
+    measures = [f"measures/{name}/{number}.parquet" for name in MEASURES]
+    return [f"{embeddings}.npy", f"{embeddings}.parquet", *measures, f"faces/{number}.parquet"]
+
+
+def digest(data: bytes) -> str:
+    """BLAKE2b-128 as hex."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def make_face_id(video_id: str, time_seconds: float, box_xyxy: tuple[float, ...]) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from facecrop_core.errors import ProjectError
 from facecrop_core.records import FaceTable, FloatArray, Video
 from facecrop_core.table.columns import MEASURES
+from facecrop_core.table.parts import read_table
 
 _PLAIN = (
     "face_id",
@@ -59,10 +60,8 @@ class ScanReader:
         return self._table
 
     def _read_part(self, number: str) -> tuple[dict[str, NDArray[Any]], FloatArray]:
-        import pyarrow.parquet as pq
-
         try:
-            rows = pq.read_table(self.folder / "faces" / f"{number}.parquet")
+            rows = read_table(self.folder / "faces" / f"{number}.parquet")
             columns: dict[str, NDArray[Any]] = {}
             for name in _PLAIN:
                 column = rows[name].fill_null(-1) if name == "frame" else rows[name]
@@ -70,7 +69,7 @@ class ScanReader:
             landmarks = rows["landmarks"].combine_chunks().flatten().to_numpy()
             columns["landmarks"] = landmarks.reshape(-1, 5, 2)
             for name, wanted in MEASURES.items():
-                measure = pq.read_table(self.folder / "measures" / name / f"{number}.parquet")
+                measure = read_table(self.folder / "measures" / name / f"{number}.parquet")
                 columns |= {column: measure[column].to_numpy() for column in wanted}
             embeddings = np.load(self.folder / "embeddings" / self.embedder_sha256 / f"{number}.npy", mmap_mode="r")
         except (OSError, ValueError, KeyError) as error:
@@ -89,11 +88,9 @@ class ScanReader:
         return FaceTable(self.video, columns, embeddings, self.embedder_sha256)
 
     def _tracks(self, face_ids: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        import pyarrow.parquet as pq
-
         path = self.folder / "tracks.parquet"
         if path.exists():
-            rows = pq.read_table(path)
+            rows = read_table(path)
             if np.array_equal(rows["face_id"].to_numpy(), face_ids):
                 self._has_tracks = True
                 return {"track": rows["track"].to_numpy(), "shot": rows["shot"].to_numpy()}
@@ -114,13 +111,12 @@ def empty_table(video: Video, embedder_sha256: str) -> FaceTable:
 def read_samples(folder: Path) -> dict[str, NDArray[Any]]:
     """The samples of a scan: sample, time_seconds, faces, and signature as uint8 [n, pixels]."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     paths = sorted((folder / "frames").glob("*.parquet"))
     if not paths:
         empty = np.zeros(0, np.int64)
         return {"sample": empty, "time_seconds": np.zeros(0), "faces": empty, "signature": np.zeros((0, 1), np.uint8)}
-    rows = pa.concat_tables([pq.read_table(path) for path in paths])
+    rows = pa.concat_tables([read_table(path) for path in paths])
     pixels = np.frombuffer(b"".join(rows["signature"].to_pylist()), np.uint8).reshape(rows.num_rows, -1)
     return {
         "sample": rows["sample"].to_numpy(),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,15 +80,41 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def commit_table(path: Path, table: pa.Table) -> None:
-    """Write a Parquet file, checking that its footer can be read back and counts the same rows."""
+    """Write a Parquet file, checking that its footer can be read back and counts the same rows.
+
+    Its pages carry checksums, so that ``read_table`` can find rotten bits.
+    """
     import pyarrow.parquet as pq
 
+    def write(part: Path) -> None:
+        with part.open("wb") as file:  # pyarrow itself cannot open names that are not UTF-8
+            pq.write_table(table, file, compression="zstd", write_page_checksum=True)
+
     def check(part: Path) -> None:
-        rows = pq.ParquetFile(part).metadata.num_rows
+        with part.open("rb") as file:
+            rows = pq.ParquetFile(file).metadata.num_rows
         if rows != table.num_rows:
             raise OSError(errno.EIO, f"{rows} of {table.num_rows} rows were stored")
 
-    commit(path, lambda p: pq.write_table(table, p, compression="zstd"), check)
+    commit(path, write, check)
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None, verify: bool = False) -> pa.Table:
+    """A Parquet file's rows; ``verify`` checks its pages' checksums.
+
+    Raises OSError (pyarrow's own errors are its children, or ValueError's) where it is missing or damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    source = pa.BufferReader(path.read_bytes())
+    return pq.ParquetFile(source, page_checksum_verification=verify).read(columns=columns and list(columns))
+
+
+def file_digest(path: Path) -> str:
+    """BLAKE2b-128 of a file as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _write_bytes(path: Path, data: bytes) -> None:

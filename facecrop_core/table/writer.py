@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,25 @@ import numpy as np
 
 from facecrop_core.errors import ProjectError
 from facecrop_core.records import FloatArray
-from facecrop_core.table.columns import MEASURES, faces_schema, frames_schema, make_face_id, measure_schema
-from facecrop_core.table.parts import PART_SUFFIX, commit, commit_table, flush_to_disk, writing
+from facecrop_core.table.columns import (
+    MEASURES,
+    PROOF,
+    digest,
+    faces_schema,
+    frames_schema,
+    make_face_id,
+    measure_schema,
+    part_files,
+)
+from facecrop_core.table.parts import (
+    PART_SUFFIX,
+    commit,
+    commit_table,
+    file_digest,
+    flush_to_disk,
+    read_table,
+    writing,
+)
 
 
 @dataclass(frozen=True)
@@ -68,13 +86,19 @@ class ScanWriter:
         samples, number = self.samples, f"{self.next_part:06d}"
         faces = [(sample, face) for sample in samples for face in sample.faces]
         ids = [make_face_id(self.video_id, s.time_seconds, f.box_xyxy) for s, f in faces]
+        proof: dict[str, Any] = {}
         if faces:
-            offsets = self._append_thumbs([face.thumb_jpeg for _, face in faces])
+            start, jpegs = self._thumbs_end, [face.thumb_jpeg for _, face in faces]
+            offsets = self._append_thumbs(jpegs)
+            proof["thumbs"] = [start, self._thumbs_end, digest(b"".join(jpegs))]
             self._commit_embeddings(number, ids, [face.embedding for _, face in faces])
             for name in MEASURES:
                 self._commit_measure(name, number, ids, [face.measures for _, face in faces])
             self._commit_faces(number, ids, faces, offsets)
-        self._commit_frames(number, samples)
+            proof["files"] = {
+                name: file_digest(self.folder / name) for name in part_files(number, self.embedder_sha256)
+            }
+        self._commit_frames(number, samples, proof)
         self.next_part += 1
         self.stored_samples += len(samples)
         self.stored_faces += len(faces)
@@ -138,7 +162,8 @@ class ScanWriter:
         }
         commit_table(self.folder / "faces" / f"{number}.parquet", pa.table(columns, schema=faces_schema()))
 
-    def _commit_frames(self, number: str, samples: list[SampleRow]) -> None:
+    def _commit_frames(self, number: str, samples: list[SampleRow], proof: dict[str, Any]) -> None:
+        """Written last: the part counts from now on. It carries the digests of the part's other files."""
         import pyarrow as pa
 
         columns: dict[str, Any] = {
@@ -148,12 +173,11 @@ class ScanWriter:
             "faces": [len(s.faces) for s in samples],
             "signature": [s.signature for s in samples],
         }
-        commit_table(self.folder / "frames" / f"{number}.parquet", pa.table(columns, schema=frames_schema()))
+        schema = frames_schema().with_metadata({PROOF: json.dumps(proof)})
+        commit_table(self.folder / "frames" / f"{number}.parquet", pa.table(columns, schema=schema))
 
     def _clean(self) -> None:
         """Remove what no committed part owns, and find out where to go on."""
-        import pyarrow.parquet as pq
-
         frames = sorted((self.folder / "frames").glob("*.parquet"))
         for number, path in enumerate(frames):
             if path.stem != f"{number:06d}":
@@ -167,11 +191,11 @@ class ScanWriter:
             if path.is_file() and stray:
                 path.unlink()
         for path in frames:
-            rows = pq.read_table(path, columns=["sample", "time_seconds", "faces"])
+            rows = read_table(path, ["sample", "time_seconds", "faces"])
             self.stored_samples += rows.num_rows
             self.stored_faces += int(np.sum(rows["faces"].to_numpy()))
             self.next_sample = int(rows["sample"][-1].as_py()) + 1
             self.resume_seconds = float(rows["time_seconds"][-1].as_py())
         for path in sorted((self.folder / "faces").glob("*.parquet")):
-            rows = pq.read_table(path, columns=["thumb_offset", "thumb_size"])
+            rows = read_table(path, ["thumb_offset", "thumb_size"])
             self._thumbs_end = int(rows["thumb_offset"][-1].as_py()) + int(rows["thumb_size"][-1].as_py())
