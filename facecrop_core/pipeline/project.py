@@ -162,7 +162,7 @@ def make_scan_key(settings: Settings, engine: dict[str, Any]) -> str:
     shaping: dict[str, Any] = {}
     for name, section in SECTIONS.items():
         if section.SHAPES_SCAN and name != "engine":  # the models' hashes say which engine it is
-            shaping |= getattr(settings, name).model_dump()
+            shaping |= getattr(settings, name).shaping()
     text = json.dumps([STAGES_VERSION, shaping, engine["detector_sha256"], engine["embedder_sha256"]], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 

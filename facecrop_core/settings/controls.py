@@ -27,11 +27,12 @@ def setting(
     step: float | None = None,
     off_values: tuple[float, ...] = (),
     common: bool = False,
+    form: str = "text",
 ) -> Any:
     """A pydantic field that carries what a control needs.
 
     ``ge`` and ``le`` are inclusive limits. ``off_values`` are numbers that the seeds use to say "off" (None).
-    ``common`` marks the few settings that the page shows first.
+    ``common`` marks the few settings that the page shows first. ``form`` says what a text has to look like.
     """
     extra: dict[str, Any] = {
         "label": label,
@@ -41,6 +42,7 @@ def setting(
         "step": step,
         "off_values": list(off_values),
         "common": common,
+        "form": form,
     }
     return Field(default=default, description=help, json_schema_extra=extra)
 
@@ -64,6 +66,7 @@ class Control:
     allows_off: bool
     off_values: tuple[float, ...]
     common: bool
+    form: str
 
     @property
     def flag(self) -> str:
@@ -119,7 +122,7 @@ class Control:
         elif self.kind == "switch":
             words = ["on", "off"]
         elif self.kind == "text":
-            words = ["text"]
+            words = [self.form]
         elif self.maximum is None:
             words = ["any number" if self.minimum is None else f"{self.minimum:g} or more"]
         else:
@@ -166,6 +169,7 @@ def control_of(name: str, section: str, info: FieldInfo) -> Control:
         allows_off=type(None) in members,
         off_values=tuple(extra["off_values"]),  # type: ignore[arg-type]
         common=bool(extra["common"]),
+        form=str(extra["form"]),
     )
 
 

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from facecrop_core.errors import SettingsError
 from facecrop_core.settings.controls import Control, control_of
+from facecrop_core.settings.sampling import SamplingSettings
+from facecrop_core.settings.section import Section
 from facecrop_core.settings.sections import (
     DetectionSettings,
     EngineSettings,
@@ -20,8 +22,7 @@ from facecrop_core.settings.sections import (
     MatchingSettings,
     ReferenceSettings,
     RuntimeSettings,
-    SamplingSettings,
-    Section,
+    SourceSettings,
 )
 
 
@@ -32,6 +33,7 @@ class Settings(Section):
 
     engine: EngineSettings = EngineSettings()
     runtime: RuntimeSettings = RuntimeSettings()
+    source: SourceSettings = SourceSettings()
     sampling: SamplingSettings = SamplingSettings()
     detection: DetectionSettings = DetectionSettings()
     reference: ReferenceSettings = ReferenceSettings()

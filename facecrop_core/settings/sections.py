@@ -6,31 +6,13 @@ unique over all sections. A section says in ``SHAPES_SCAN`` whether its values c
 
 from __future__ import annotations
 
-import math
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import field_validator
 
 from facecrop_core.settings.controls import setting
-
-Auto = Literal["auto"]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-    TITLE: ClassVar[str]
-    SHAPES_SCAN: ClassVar[bool] = False
-
-    @field_validator("*", mode="after")
-    @classmethod
-    def _within_limits(cls, value: Any, info: ValidationInfo) -> Any:
-        # pydantic's own ge and le do not work on a union of a number and "auto"
-        extra = cls.model_fields[str(info.field_name)].json_schema_extra
-        if isinstance(extra, dict) and isinstance(value, int | float) and not isinstance(value, bool):
-            low, high = extra["ge"], extra["le"]
-            if not (-math.inf if low is None else low) <= value <= (math.inf if high is None else high):  # type: ignore[operator]
-                raise ValueError("out of limits")
-        return value
+from facecrop_core.settings.section import Auto, Section
+from facecrop_core.settings.texts import parse_area
 
 
 class EngineSettings(Section):
@@ -58,13 +40,12 @@ class RuntimeSettings(Section):
     low_cpu: bool = setting(False, "Low CPU", "Use few threads and the CPU only, so that the machine stays responsive.")
 
 
-class SamplingSettings(Section):
-    TITLE = "Sampling"
-    SHAPES_SCAN = True
+class SourceSettings(Section):
+    TITLE = "Sources"
 
-    fps: float = setting(
-        8.0, "Samples per second", "How many frames of each second of video are looked at.",
-        unit="per second", ge=0.01, le=240, step=0.5, common=True,
+    min_resolution: int | None = setting(
+        None, "Smallest video", "Videos whose shorter side is below this are skipped, with a word.",
+        unit="px", ge=1, le=16384, step=1, off_values=(0,),
     )  # fmt: skip
 
 
@@ -90,6 +71,17 @@ class DetectionSettings(Section):
         None, "Distance to the border", "Faces whose box comes closer than this to the frame's border are not stored.",
         unit="px", ge=0, le=4096, step=1,
     )  # fmt: skip
+    area: str | Auto | None = setting(
+        None, "Area", "Faces are looked for only in this rectangle, in pixels of the upright frame; boxes and crops "
+        "still belong to the whole frame. auto: black bars are found and left out.", form="x0,y0,x1,y1",
+    )  # fmt: skip
+
+    @field_validator("area")
+    @classmethod
+    def _is_area(cls, value: str | None) -> str | None:
+        if value not in (None, "auto"):
+            parse_area(str(value))
+        return value
 
 
 class ReferenceSettings(Section):
@@ -221,6 +213,10 @@ class ExportSettings(Section):
     )
     image_quality: int = setting(95, "Image quality", "For JPEG and WebP.", ge=1, le=100, step=1)
     contact_sheet: bool = setting(True, "Contact sheet", "Writes one picture with all crops beside the dataset.")
+    max_total_bytes: int | None = setting(
+        None, "Largest dataset", "Export stops, whole and tidy, before its crops would take more than this; "
+        "1000000000 is 1 GB.", unit="bytes", ge=1, le=10**15, step=1_000_000, off_values=(0,),
+    )  # fmt: skip
 
 
 class LoggingSettings(Section):

@@ -1,0 +1,35 @@
+"""Settings that are written as text: times and rectangles."""
+
+from __future__ import annotations
+
+import math
+
+
+def parse_time(text: str) -> float:
+    """Seconds from ``seconds``, ``mm:ss`` or ``h:mm:ss``; the seconds may have decimals.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    *larger, last = text.strip().split(":")
+    seconds = float(last)
+    units = [int(part) for part in larger]
+    if not 0 <= seconds < math.inf or len(units) > 2 or min(units, default=0) < 0:
+        raise ValueError(f"{text!r} is no time")
+    if units and (seconds >= 60 or (len(units) == 2 and units[1] >= 60)):
+        raise ValueError(f"{text!r} has more than 59 minutes or seconds")
+    for unit, factor in zip(reversed(units), (60, 3600), strict=False):
+        seconds += unit * factor
+    return seconds
+
+
+def parse_area(text: str) -> tuple[int, int, int, int]:
+    """(x0, y0, x1, y1) from four whole numbers, parted by commas or spaces.
+
+    Raises:
+        ValueError: it is not that, or the rectangle is empty.
+    """
+    x0, y0, x1, y1 = (int(part) for part in text.replace(",", " ").split())
+    if not (0 <= x0 < x1 and 0 <= y0 < y1):
+        raise ValueError(f"{text!r} is an empty rectangle")
+    return x0, y0, x1, y1
