@@ -15,6 +15,7 @@ STAGE_WORDS = {
     "tracks": "Linking tracks",
     "choose": "Choosing",
     "export": "Writing crops",
+    "paused": "Waiting for free disk space:",
     "done": "Done",
 }
 

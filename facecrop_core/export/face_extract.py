@@ -102,7 +102,7 @@ class DatasetWriter:
     def close(self, sheet: bool = True) -> dict[str, str]:
         """Finish, and name the files beside the crops: metadata, statistics, and the contact sheet where one is made.
 
-        Closing a second time does nothing more. Raises OutputError.
+        Closing a second time does nothing more. Raises OutputError or DiskFullError; it can be tried again then.
         """
         files = {"metadata": str(self._metadata.path), "statistics": str(self._statistics.path)}
         sheet = sheet and self._export.contact_sheet and self.written > 0
@@ -110,14 +110,12 @@ class DatasetWriter:
             files["contact_sheet"] = str(sheet_path(self.out))
         if self._closed:
             return files
+        self._statistics.close()
+        self._metadata.close()
+        if sheet:
+            write_contact_sheet(self.out, self._metadata.rows())
         self._closed = True
-        try:
-            self._statistics.close()
-            self._metadata.close()
-            if sheet:
-                write_contact_sheet(self.out, self._metadata.rows())
-        finally:
-            self._unlock()
+        self._unlock()
         return files
 
     def _unlock(self) -> None:
@@ -133,13 +131,14 @@ class DatasetWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.close()
-            return
-        try:  # the error that ended the run says more than one that comes while tidying up after it
-            self.close(sheet=False)
+        try:
+            self.close(sheet=kind is None)
         except OutputError as second:
-            LOG.warning("%s", second.message)
+            if kind is None:
+                raise
+            LOG.warning("%s", second.message)  # the error that ended the run says more
+        finally:
+            self._unlock()
 
 
 def _first_free_number(folder: Path) -> int:

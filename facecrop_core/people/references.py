@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -23,11 +23,15 @@ REASONS_SHOWN = 5
 
 
 def read_references(
-    photos: Sequence[tuple[str, Path]], engine: Engine, settings: ReferenceSettings
+    photos: Sequence[tuple[str, Path]],
+    engine: Engine,
+    settings: ReferenceSettings,
+    before_each: Callable[[], None] = lambda: None,
 ) -> tuple[list[Reference], list[str]]:
     """Find and embed the face of each reference photo.
 
-    Returns the references and warnings that name each photo that was skipped, and why.
+    Returns the references and warnings that name each photo that was skipped, and why. ``before_each`` is called
+    before each photo; what it raises ends the reading.
 
     Raises:
         ReferencesError: not one photo gave a usable face.
@@ -35,6 +39,7 @@ def read_references(
     references: list[Reference] = []
     warnings: list[str] = []
     for person, path in photos:
+        before_each()
         try:
             references.append(read_reference(person, path, engine, settings))
         except ReferencesError as error:

@@ -11,7 +11,7 @@ from types import TracebackType
 
 import numpy as np
 
-from facecrop_core.errors import ProjectError, ProjectTooNewError
+from facecrop_core.errors import DiskFullError, ProjectError, ProjectTooNewError
 from facecrop_core.records import Reference
 from facecrop_core.volumes import network_type
 
@@ -156,4 +156,19 @@ class _Transaction:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
+        try:
+            if kind is None:
+                self._connection.execute("COMMIT")
+        except sqlite3.OperationalError as failed:
+            error = failed
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.OperationalError):
+            raise _in_words(error) from error
+
+
+def _in_words(error: sqlite3.OperationalError) -> Exception:
+    """SQLite's errors while writing, as ours where a person can do something about them."""
+    if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+        return DiskFullError("The disk is full: the people could not be stored.", "Free some space and try again.")
+    return error

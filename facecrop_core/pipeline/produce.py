@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from facecrop_core.crop import frame_crops, render_crop
 from facecrop_core.errors import ReferencesError
 from facecrop_core.export import DatasetWriter
 from facecrop_core.people import PeopleStore, collect_photos, collect_refs_dir, match, read_references
+from facecrop_core.pipeline.disk import DiskPatience, export_bytes, warn_of_little_space
 from facecrop_core.pipeline.events import Note, Progress, Watch
 from facecrop_core.pipeline.project import Project, Scan
 from facecrop_core.records import Calibration, CropPlan, Engine, FaceTable, Frame, IntArray, Matches, Reference
@@ -58,11 +60,15 @@ def add_references(
         ReferencesError: not one photo shows a usable face.
     """
     photos = collect_refs_dir(paths[0]) if recursive else collect_photos(paths)
-    references, warnings = read_references(photos, engine, settings.reference)
+    references, warnings = read_references(photos, engine, settings.reference, watch.check_cancelled)
     for warning in warnings:
         watch.send(Note("warning", warning))
-    with PeopleStore(project.people_path) as store:
-        store.replace_references(references, engine.embedder.model_sha256)
+
+    def store_them() -> None:
+        with PeopleStore(project.people_path) as store:
+            store.replace_references(references, engine.embedder.model_sha256)
+
+    DiskPatience(settings, watch)(store_them)
     return references
 
 
@@ -118,10 +124,13 @@ def write_dataset(project: Project, settings: Settings, out: Path, watch: Watch 
     total = sum(len(produced.kept) for produced in everything)
     people = sorted({name for produced in everything for name in produced.matches.names})
     saved: Counter[str] = Counter()
-    with DatasetWriter(out, settings, people) as writer:
+    watch.check_cancelled()
+    patient = DiskPatience(settings, watch)
+    with patient(lambda: DatasetWriter(out, settings, people)) as writer:
+        warn_of_little_space(out, export_bytes(total, settings), watch)
         for produced in everything:
             _write_kept(produced, settings, writer, saved, total, watch)
-        written = writer.close()
+        written = patient(writer.close)
     return {
         "out": str(out),
         "saved": sum(saved.values()),
@@ -139,11 +148,12 @@ def _write_kept(
     if not len(kept):
         return
     times = table["time_seconds"][kept]
+    patient = DiskPatience(settings, watch, produced.scan.video.path.name)
     with VideoReader(produced.scan.video, TimesPlan([float(t) for t in np.unique(times)]), (0, 0)) as reader:
         for frame in reader:
             watch.check_cancelled()
             for row in kept[np.abs(times - frame.time_seconds) < 1e-6]:
-                _write_crop(produced, int(row), frame, settings, writer)
+                patient(partial(_write_crop, produced, int(row), frame, settings, writer))
                 saved[produced.person_name(int(row)) or ""] += 1
             frame.release()
             name = produced.scan.video.path.name

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from facecrop_core import __version__
-from facecrop_core.errors import CancelledError
+from facecrop_core.errors import CancelledError, DiskFullError
+from facecrop_core.pipeline.disk import DiskPatience, scan_bytes, warn_of_little_space
 from facecrop_core.pipeline.engine import engine_identity, open_engine
 from facecrop_core.pipeline.events import Note, Pace, Progress, Watch
 from facecrop_core.pipeline.faces import FaceMaker
@@ -70,11 +71,20 @@ def scan(
         watch.send(Progress("models", video.path.name))
         engine = open_engine(settings)
     loaded = time.perf_counter()
-    record = _start(project, folder, video, settings, identity, engine)
+    watch.check_cancelled()
+    warn_of_little_space(project.folder, scan_bytes(video, settings), watch)
+    patient = DiskPatience(settings, watch, video.path.name)
+    record = patient(lambda: _start(project, folder, video, settings, identity, engine))
     writer = ScanWriter(folder, video.video_id, engine.embedder.model_sha256)
-    coverage = _run(record, writer, video, settings, engine, watch)
-    watch.send(Progress("tracks", video.path.name, faces=writer.stored_faces))
-    write_tracks(record, engine)
+    try:
+        coverage = _run(patient, writer, video, settings, engine, watch)
+        watch.send(Progress("tracks", video.path.name, faces=writer.stored_faces))
+        watch.check_cancelled()
+        patient(lambda: write_tracks(record, engine))
+    except CancelledError:
+        record.content["status"] = "cancelled"
+        _at_last(record.save)
+        raise
     status = "complete" if coverage.complete else "partial"
     record.content |= {
         "status": status,
@@ -82,7 +92,7 @@ def scan(
         "faces": writer.stored_faces,
         "coverage": coverage_to_json(coverage),
     }
-    record.save()
+    patient(record.save)
     now = time.perf_counter()
     return ScanResult(record, status, writer.stored_samples, writer.stored_faces, False, now - loaded, now - began)
 
@@ -120,7 +130,9 @@ def _start(
     return record
 
 
-def _run(record: Scan, writer: ScanWriter, video: Video, settings: Settings, engine: Engine, watch: Watch) -> Coverage:
+def _run(
+    patient: DiskPatience, writer: ScanWriter, video: Video, settings: Settings, engine: Engine, watch: Watch
+) -> Coverage:
     """Decode, look and store until the video ends. On any end, what was looked at is committed."""
     if writer.next_sample > 0:
         watch.send(Note("info", f"Going on with the scan of {video.path.name} at {writer.resume_seconds:.1f} s."))
@@ -140,17 +152,23 @@ def _run(record: Scan, writer: ScanWriter, video: Video, settings: Settings, eng
                     _log_sample(row, settings)
                 pace.samples += len(batch)
                 due = time.perf_counter() - committed > SECONDS_PER_PART or len(writer.samples) >= SAMPLES_PER_PART
-                if due and writer.flush():
+                if due and patient(writer.flush):
                     committed = time.perf_counter()
                 _report(writer, video, pace, watch)
                 watch.check_cancelled()
-            writer.flush()
+            patient(writer.flush)
             return reader.coverage()
         except CancelledError:
-            writer.flush()
-            record.content["status"] = "cancelled"
-            record.save()
+            _at_last(writer.flush)
             raise
+
+
+def _at_last(write: Callable[[], object]) -> None:
+    """Store what a stopped run has; on a full disk it ends without."""
+    try:
+        write()
+    except DiskFullError as error:
+        log.warning("%s", error.message)
 
 
 def _look(maker: FaceMaker, batch: list[Frame]) -> list[SampleRow]:

@@ -37,6 +37,9 @@ class RuntimeSettings(Section):
         "Execution providers",
         "ONNX Runtime's providers in order, such as trt,cuda,cpu; auto: CUDA where it works.",
     )
+    disk_full: Literal["wait", "stop"] = setting(
+        "wait", "When the disk is full", "wait pauses the run until there is room again, stop ends it with an error."
+    )
     low_cpu: bool = setting(False, "Low CPU", "Use few threads and the CPU only, so that the machine stays responsive.")
 
 

@@ -79,7 +79,8 @@ class ScanWriter:
         """Commit the rows added so far as one part. Returns whether there were any.
 
         Raises:
-            DiskFullError, OutputError: nothing of the part counts; earlier parts are untouched.
+            DiskFullError, OutputError: nothing of the part counts; earlier parts are untouched, and it can be tried
+                again.
         """
         if not self.samples:
             return False
@@ -90,7 +91,7 @@ class ScanWriter:
         if faces:
             start, jpegs = self._thumbs_end, [face.thumb_jpeg for _, face in faces]
             offsets = self._append_thumbs(jpegs)
-            proof["thumbs"] = [start, self._thumbs_end, digest(b"".join(jpegs))]
+            proof["thumbs"] = [start, start + sum(map(len, jpegs)), digest(b"".join(jpegs))]
             self._commit_embeddings(number, ids, [face.embedding for _, face in faces])
             for name in MEASURES:
                 self._commit_measure(name, number, ids, [face.measures for _, face in faces])
@@ -100,6 +101,7 @@ class ScanWriter:
             }
         self._commit_frames(number, samples, proof)
         self.next_part += 1
+        self._thumbs_end += sum(len(face.thumb_jpeg) for _, face in faces)
         self.stored_samples += len(samples)
         self.stored_faces += len(faces)
         self.samples = []
@@ -114,9 +116,7 @@ class ScanWriter:
                 pack.write(b"".join(jpegs))
                 pack.truncate()
             flush_to_disk(path)
-        offsets = [start + int(v) for v in np.cumsum([0] + [len(j) for j in jpegs])]
-        self._thumbs_end = offsets[-1]
-        return offsets[:-1]
+        return [start + int(v) for v in np.cumsum([0] + [len(j) for j in jpegs[:-1]])]
 
     def _commit_embeddings(self, number: str, ids: list[str], vectors: list[FloatArray]) -> None:
         import pyarrow as pa
