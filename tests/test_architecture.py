@@ -9,10 +9,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "facecrop_core"
-BASE = {"errors", "records", "settings", "geometry", "similarity", "pixels", "models", "volumes"}
+BASE = {"errors", "names", "records", "settings", "geometry", "similarity", "pixels", "models", "volumes"}
 STAGES = {"sources", "video", "detect", "embed", "track", "measure", "table", "people", "select", "crop", "export"}
 MAY_IMPORT = {
     "errors": set(),
+    "names": set(),
     "records": {"errors"},
     "settings": {"errors"},
     "geometry": {"records"},
@@ -22,7 +23,7 @@ MAY_IMPORT = {
     "models": BASE - {"models"},
     **dict.fromkeys(STAGES, BASE),
     "pipeline": BASE | STAGES,
-    "cli": {"pipeline", "settings", "records", "errors"},
+    "cli": {"pipeline", "settings", "records", "errors", "names"},
 }
 HEAVY = {
     "onnxruntime",
@@ -75,7 +76,7 @@ def test_only_the_page_imports_gradio_and_it_knows_only_the_pipeline() -> None:
         for name in imported(path):
             parts = name.split(".")
             if parts[0] == "facecrop_core" and len(parts) > 1:
-                assert parts[1] in ("pipeline", "settings", "records", "errors", "__version__"), (
+                assert parts[1] in ("pipeline", "settings", "records", "errors", "names", "__version__"), (
                     f"{path} imports {name}"
                 )
 

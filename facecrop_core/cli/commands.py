@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -14,13 +15,15 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from facecrop_core.cli.progress import make_progress
-from facecrop_core.errors import UsageError
+from facecrop_core.errors import CancelledError, UsageError
+from facecrop_core.names import readable
 from facecrop_core.settings import Settings, find_preset, setting_values
 
 if TYPE_CHECKING:
     from facecrop_core.pipeline.jobs import Kind
 
 EXIT_DONE, EXIT_PARTIAL = 0, 3
+SECONDS_TO_STOP = 4.5
 
 
 def extract(options: Namespace) -> int:
@@ -48,8 +51,16 @@ def faces(options: Namespace) -> int:
 
     rows = save_faces(Project.open(options.project), options.out, options.embeddings)
     return _finish(
-        options, {"status": "complete", "faces": rows, "out": str(options.out)}, f"{rows} faces: {options.out}"
+        options,
+        {"status": "complete", "faces": rows, "out": str(options.out)},
+        f"{rows} faces: {readable(options.out)}",
     )
+
+
+def verify(options: Namespace) -> int:
+    from facecrop_core.cli.verify import run_verify
+
+    return run_verify(options)
 
 
 def models(options: Namespace) -> int:
@@ -111,19 +122,27 @@ def _finish(options: Namespace, result: dict[str, Any], words: str) -> int:
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[threading.Event]:
-    """Ctrl-C and SIGTERM ask the run to stop and store what it has; a second time they end it at once."""
+    """Ctrl-C and SIGTERM ask the run to stop and store what it has; a second time they end it at once.
+
+    A run that does not stop within seconds, because a model or a disk does not answer, is ended: what was committed
+    is whole at any moment, and decoding processes end with the run.
+    """
     stop = threading.Event()
+    give_up = threading.Timer(SECONDS_TO_STOP, os._exit, (CancelledError.exit_status,))
+    give_up.daemon = True
 
     def ask(number: int, frame: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
+        give_up.start()
         print("Stopping; what was found is being stored …", file=sys.stderr, flush=True)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
+        give_up.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -132,9 +151,9 @@ def describe_result(result: dict[str, Any]) -> str:
     """What a job did, in words."""
     lines = []
     for row in result["videos"]:
-        name = Path(row["video"]).name
+        name = readable(Path(row["video"]).name)
         if row["status"] == "failed":
-            lines.append(f"{name}: failed. {row['error']}")
+            lines.append(f"{name}: failed. {readable(row['error'])}")
             continue
         again = " (scanned before, nothing to do)" if row["reused"] else f" in {row['seconds']:.1f} s"
         lines.append(f"{name}: {row['faces']} faces in {row['samples']} frames{again}, engine {row['engine']}")
@@ -143,7 +162,7 @@ def describe_result(result: dict[str, Any]) -> str:
             lines.append(f"  PARTIAL: only {until:.1f} of {expected or 0:.1f} s could be decoded without damage.")
     if "out" in result:
         lines += _describe_export(result)
-    lines.append(f"Project: {result['project']}")
+    lines.append(f"Project: {readable(result['project'])}")
     return "\n".join(lines)
 
 
@@ -151,7 +170,9 @@ def _describe_export(result: dict[str, Any]) -> list[str]:
     lines = []
     if result["saved"]:
         who = ", ".join(f"{name or 'unnamed'} {n}" for name, n in result["people"].items())
-        lines.append(f"SAVED {result['saved']} crops ({who}) in {result['export_seconds']:.1f} s: {result['out']}")
+        lines.append(
+            f"SAVED {result['saved']} crops ({who}) in {result['export_seconds']:.1f} s: {readable(result['out'])}"
+        )
     elif result["not_kept"]:
         lines.append("NOTHING WAS KEPT: no face passed. The reasons below say which setting to loosen.")
     else:
@@ -160,5 +181,5 @@ def _describe_export(result: dict[str, Any]) -> list[str]:
         why = ", ".join(f"{reason} {n}" for reason, n in sorted(result["not_kept"].items(), key=lambda item: -item[1]))
         lines.append(f"Not kept: {why}")
     if "contact_sheet" in result["files"]:
-        lines.append(f"Contact sheet: {result['files']['contact_sheet']}")
+        lines.append(f"Contact sheet: {readable(result['files']['contact_sheet'])}")
     return lines

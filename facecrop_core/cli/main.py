@@ -6,6 +6,7 @@ Exit status: 0 done, 1 error, 2 usage, 3 partial coverage, 130 cancelled.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from typing import Any
 from facecrop_core import __version__
 from facecrop_core.cli import commands
 from facecrop_core.errors import FacecropError
+from facecrop_core.names import readable
 from facecrop_core.settings import SECTIONS, FlagParser, add_setting_flags, normalise
 from facecrop_core.settings.controls import FALSE_WORDS, TRUE_WORDS
 
@@ -25,13 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     tokens = normalise(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in tokens
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks must not end the run
+            stream.reconfigure(errors="backslashreplace")
     try:
         options, unknown = build_parser().parse_known_args(tokens)
         if unknown:
             options.parser.error(f"unrecognized arguments: {unknown[0]}")
         return int(options.run(options))
     except FacecropError as error:
-        print(f"Error: {error}", file=sys.stderr, flush=True)
+        print(f"Error: {readable(error.message)}\n{readable(error.hint)}".rstrip(), file=sys.stderr, flush=True)
         if as_json:
             print(json.dumps({"status": "error", "error": error.message, "hint": error.hint}))
         return error.exit_status
@@ -52,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_scan(names)
     _add_export(names)
     _add_faces(names)
+    _add_verify(names)
     _add_models(names)
     doctor = _command(names, "doctor", commands.doctor, "Show versions, the engine in use and why, and free disk.")
     add_setting_flags(doctor, ("engine", "runtime"))
@@ -132,6 +138,12 @@ def _add_faces(names: Any) -> None:
     parser.add_argument("--project", required=True, type=Path, metavar="DIR", help="The project to read.")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="A .parquet, .csv or .jsonl file.")
     parser.add_argument("--embeddings", action="store_true", help="Add the column 'embedding'.")
+
+
+def _add_verify(names: Any) -> None:
+    parser = _command(names, "verify", commands.verify, "Find what of a project is missing, changed or orphaned.")
+    parser.add_argument("--project", required=True, type=Path, metavar="DIR", help="The project to look at.")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="A dataset to compare with its metadata.jsonl, too.")
 
 
 def _add_models(names: Any) -> None:

@@ -6,6 +6,7 @@ import sys
 from types import TracebackType
 from typing import Any
 
+from facecrop_core.names import readable
 from facecrop_core.pipeline.events import Event, Note, Progress
 
 STAGE_WORDS = {
@@ -15,6 +16,7 @@ STAGE_WORDS = {
     "tracks": "Linking tracks",
     "choose": "Choosing",
     "export": "Writing crops",
+    "verify": "Verifying",
     "paused": "Waiting for free disk space:",
     "done": "Done",
 }
@@ -39,7 +41,7 @@ class PlainProgress:
         if event.stage != self._stage:
             self._stage, self._next = event.stage, self.print_every
             if event.stage != "done":
-                print(f"{STAGE_WORDS[event.stage]} {event.video}".rstrip(), file=sys.stderr, flush=True)
+                print(_words(event), file=sys.stderr, flush=True)
         elif event.stage == "scan" and event.samples >= self._next:
             self._next = event.samples + self.print_every
             print(describe(event), file=sys.stderr, flush=True)
@@ -54,7 +56,7 @@ class TerminalProgress:
 
         self._console = Console(stderr=True)
         self._bar: Any = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             TaskProgressColumn(),
             TextColumn("{task.fields[detail]}"),
@@ -77,13 +79,17 @@ class TerminalProgress:
         if isinstance(event, Note):
             say(event)
             return
-        words = f"{STAGE_WORDS[event.stage]} {event.video}".rstrip()
+        words = _words(event)
         if self._task is None:
             self._task = self._bar.add_task(words, total=event.total, detail="")
         if event.stage != self._stage:
             self._stage = event.stage
             self._bar.reset(self._task, total=event.total)
         self._bar.update(self._task, description=words, completed=event.done, total=event.total, detail=describe(event))
+
+
+def _words(event: Progress) -> str:
+    return f"{STAGE_WORDS[event.stage]} {readable(event.video)}".rstrip()
 
 
 def describe(event: Progress) -> str:
@@ -106,7 +112,7 @@ def clock(seconds: float) -> str:
 
 def say(note: Note) -> None:
     words = {"info": "", "warning": "Warning: ", "error": "Error: "}[note.level]
-    print(words + note.text, file=sys.stderr, flush=True)
+    print(words + readable(note.text), file=sys.stderr, flush=True)
 
 
 def make_progress(print_every: int) -> PlainProgress | TerminalProgress:

@@ -10,6 +10,7 @@ import numpy as np
 
 from facecrop_core.errors import ReferencesError
 from facecrop_core.geometry import box_sides
+from facecrop_core.names import utf8
 from facecrop_core.people.photos import HINT, load_photo
 from facecrop_core.pixels import encode_image, resize_to
 from facecrop_core.records import Embedder, Engine, Faces, FloatArray, Image, Reference
@@ -38,6 +39,7 @@ def read_references(
     """
     references: list[Reference] = []
     warnings: list[str] = []
+    photos = [(utf8(person), path) for person, path in photos]
     for person, path in photos:
         before_each()
         try:
@@ -81,7 +83,7 @@ def read_reference(person: str, path: Path, engine: Engine, settings: ReferenceS
     chip = cut_chip(photo, faces.landmarks_xy[largest], engine.embedder)
     return Reference(
         person=person,
-        source=str(path),
+        source=utf8(path),
         embedding=engine.embedder.embed(chip[None])[0],
         chip_jpeg=_portrait(photo, faces.boxes_xyxy[largest]),
         det_score=float(faces.scores[largest]),

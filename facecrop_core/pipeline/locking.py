@@ -59,6 +59,22 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
+def check_free(folder: Path) -> None:
+    """Raises ProjectBusyError while another process holds the folder. Works where nothing may be written, too."""
+    import filelock
+
+    holder = folder / ".lock.holder"
+    if not holder.exists():
+        return
+    try:
+        with filelock.FileLock(folder / ".lock", timeout=0):
+            pass
+    except filelock.Timeout:
+        raise _busy(folder, holder) from None
+    except (NotImplementedError, OSError) as error:
+        log.info("%s cannot be locked (%s); nobody is taken to use it.", folder, error)
+
+
 @contextmanager
 def _heartbeat(folder: Path, holder: Path, locked_here: bool) -> Iterator[None]:
     """Touch the holder's file every few seconds; refuse where somebody else's was touched lately.

@@ -8,12 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from facecrop_core.names import readable
 from facecrop_core.pipeline.events import Event, Note, Watch
 from facecrop_core.table import writing
 
 ROOT = "facecrop_core"
 LOG_BYTES, LOG_FILES = 2_000_000, 3
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class _LogFile(logging.handlers.RotatingFileHandler):
+    """A log whose lines may be lost, on a full disk say: a run neither ends nor chatters for that."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        self.lost = True
 
 
 class _Forward(logging.Handler):
@@ -37,7 +45,9 @@ def logging_to(path: Path, watch: Watch) -> Iterator[Watch]:
     root, forward = logging.getLogger(ROOT), _Forward(watch)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, delay=True)
+        handler = _LogFile(
+            path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", delay=True, errors="backslashreplace"
+        )
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     level = root.level
     root.setLevel(logging.INFO)
@@ -46,7 +56,7 @@ def logging_to(path: Path, watch: Watch) -> Iterator[Watch]:
 
     def send(event: Event) -> None:
         if isinstance(event, Note):
-            root.log(_LEVELS[event.level], event.text)
+            root.log(_LEVELS[event.level], readable(event.text))
         watch.send(event)
 
     try:

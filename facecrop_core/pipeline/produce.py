@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from facecrop_core.crop import frame_crops, render_crop
 from facecrop_core.errors import ReferencesError
 from facecrop_core.export import DatasetWriter
+from facecrop_core.names import utf8
 from facecrop_core.people import PeopleStore, collect_photos, collect_refs_dir, match, read_references
 from facecrop_core.pipeline.disk import DiskPatience, export_bytes, warn_of_little_space
 from facecrop_core.pipeline.events import Note, Progress, Watch
@@ -169,8 +170,8 @@ def _write_crop(produced: Produced, row: int, frame: Frame, settings: Settings, 
         image,
         {
             "face_id": str(table["face_id"][row]),
-            "video": produced.scan.video.path.name,
-            "video_id": produced.scan.video.stem,
+            "video": utf8(produced.scan.video.path.name),
+            "video_id": utf8(produced.scan.video.stem),
             "frame": frame_number if frame_number >= 0 else None,
             "time_seconds": round(float(table["time_seconds"][row]), 6),
             "similarity": _number(matches.similarity[row]),

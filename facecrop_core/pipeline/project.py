@@ -110,7 +110,11 @@ class Project:
 
     def scans(self) -> list[Scan]:
         """The scan in force of each video, in the order in which the videos were added."""
-        return [Scan.open(self.scan_folder(vid, entry["scan"])) for vid, entry in self._content["videos"].items()]
+        return [Scan.open(self.scan_folder(*names)) for names in self.scan_names()]
+
+    def scan_names(self) -> list[tuple[str, str]]:
+        """Video id and scan key of each scan in force."""
+        return [(video_id, entry["scan"]) for video_id, entry in self._content["videos"].items()]
 
     def scan_folder(self, video_id: str, scan_key: str) -> Path:
         return self.folder / "scans" / video_id / scan_key

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facecrop_core.errors import ProjectError, UsageError
+from facecrop_core.names import utf8
 from facecrop_core.pipeline.produce import Produced, produce
 from facecrop_core.pipeline.project import Project
 from facecrop_core.records import REASONS
@@ -30,7 +31,8 @@ def save_faces(project: Project, out: Path, with_embeddings: bool = False) -> in
 
     def write(part: Path) -> None:
         if suffix == ".parquet":
-            faces.to_parquet(part, index=False)
+            with part.open("wb") as file:  # pyarrow itself cannot open names that are not UTF-8
+                faces.to_parquet(file, index=False)
         elif suffix == ".csv":
             faces.to_csv(part, index=False)
         else:
@@ -61,7 +63,7 @@ def _faces_of(produced: Produced, with_embeddings: bool) -> pd.DataFrame:
     kept = produced.reasons == 0
     columns: dict[str, Any] = {
         "face_id": table["face_id"],
-        "video": str(produced.scan.video.path),
+        "video": utf8(produced.scan.video.path),
         "frame": pd.array(table["frame"], dtype="Int64"),
         "time_seconds": table["time_seconds"],
         **{name: table[name] for name in ("x1", "y1", "x2", "y2")},

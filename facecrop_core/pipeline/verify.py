@@ -1,0 +1,142 @@
+"""Whether a project, and a dataset made from it, are still what was stored. Reads everything, changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from facecrop_core.errors import FacecropError, ProjectError
+from facecrop_core.pipeline.events import Progress, Watch
+from facecrop_core.pipeline.locking import check_free
+from facecrop_core.pipeline.project import Project, Scan
+from facecrop_core.records import Video
+from facecrop_core.table import Finding, check_scan_folder
+from facecrop_core.video import fingerprint
+
+CROP_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def verify(folder: Path, dataset: Path | None = None, watch: Watch | None = None) -> dict[str, Any]:
+    """Look for what is missing, changed, damaged or orphaned in a project and, if named, in a dataset.
+
+    Returns, ready for JSON, ``status`` (``complete``, or ``damaged`` where something was lost), ``scans`` and
+    ``findings``, each with ``kind``, ``path``, ``words`` and ``harmless``.
+
+    Raises:
+        ProjectError: there is no project, or a run is using it. CancelledError: ``watch.stop`` was set.
+    """
+    watch = watch or Watch()
+    project = Project.open(folder)
+    check_free(project.folder)
+    findings: list[Finding] = []
+    scans = 0
+    for path in sorted((project.folder / "scans").glob("*/*/")):
+        watch.check_cancelled()
+        watch.send(Progress("verify", path.name))
+        findings += _check_scan(path, project)
+        scans += 1
+    findings += _missing_scans(project)
+    findings += _check_people(project.people_path)
+    findings += [
+        Finding("orphaned", path, "it was never finished", harmless=True) for path in project.folder.glob("*.part")
+    ]
+    if dataset is not None:
+        findings += _check_dataset(dataset)
+    rows = [
+        {"kind": f.kind, "path": os.fspath(f.path), "words": f.words, "harmless": f.harmless}
+        for f in sorted(findings, key=lambda f: f.harmless)
+    ]
+    sound = all(finding.harmless for finding in findings)
+    return {
+        "status": "complete" if sound else "damaged",
+        "project": str(project.folder),
+        "scans": scans,
+        "findings": rows,
+    }
+
+
+def _check_scan(folder: Path, project: Project) -> Iterator[Finding]:
+    in_force = folder in {project.scan_folder(*names) for names in project.scan_names()}
+    try:
+        scan = Scan.open(folder)
+        video, embedder = scan.video, str(scan.engine["embedder_sha256"])
+    except (FacecropError, KeyError, TypeError, ValueError) as error:
+        words = error.message if isinstance(error, FacecropError) else f"it lacks {error}"
+        yield Finding("damaged", folder / "scan.json", words)
+        return
+    if in_force:
+        yield from _check_source(video)
+    else:
+        yield Finding("orphaned", folder, "not in force: kept for its settings; it may be deleted", harmless=True)
+    yield from check_scan_folder(folder, embedder, scan.finished)
+
+
+def _check_source(video: Video) -> Iterator[Finding]:
+    """The video itself, which crops are cut from."""
+    try:
+        if fingerprint(video.path) != video.video_id:
+            yield Finding("changed", video.path, "the video is not the one that was scanned; scan it again")
+    except FileNotFoundError:
+        words = "the video is gone; crops cannot be exported until it is back (is its volume mounted?)"
+        yield Finding("missing", video.path, words)
+    except OSError as error:
+        yield Finding("damaged", video.path, f"the video cannot be read: {error.strerror}")
+
+
+def _missing_scans(project: Project) -> Iterator[Finding]:
+    for names in project.scan_names():
+        folder = project.scan_folder(*names)
+        if not folder.is_dir():
+            yield Finding("missing", folder, "the scan is gone; scan the video again")
+
+
+def _check_people(path: Path) -> Iterator[Finding]:
+    if not path.exists():
+        return
+    try:
+        address = "file:" + quote(os.fsencode(path.absolute())) + "?mode=ro"
+        with closing(sqlite3.connect(address, uri=True)) as database:
+            answers = [str(answer) for (answer,) in database.execute("PRAGMA integrity_check(3)")]
+    except sqlite3.Error as error:
+        answers = [str(error)]
+    if answers != ["ok"]:
+        words = f"the database is damaged ({'; '.join(answers)}); delete it and name the references again"
+        yield Finding("damaged", path, words)
+
+
+def _check_dataset(folder: Path) -> Iterator[Finding]:
+    """metadata.jsonl beside the crops that it lists."""
+    metadata = folder / "metadata.jsonl"
+    if not metadata.is_file():
+        raise ProjectError(f"{folder} holds no metadata.jsonl.", "Name the folder that an export wrote.")
+    listed = set()
+    for number, line in enumerate(metadata.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        try:
+            listed.add(folder / json.loads(line)["file_name"])
+        except (ValueError, KeyError, TypeError):
+            yield Finding("damaged", metadata, f"line {number} cannot be read")
+    for path in sorted(listed):
+        if not path.is_file():
+            yield Finding("missing", path, "the crop is gone")
+        elif not _is_picture(path):
+            yield Finding("damaged", path, "the crop cannot be read")
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in CROP_SUFFIXES and path not in listed:
+            yield Finding("orphaned", path, "metadata.jsonl does not list this crop", harmless=True)
+
+
+def _is_picture(path: Path) -> bool:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+    except (OSError, SyntaxError, ValueError):  # Pillow's word for a broken PNG is SyntaxError
+        return False
+    return True
