@@ -34,11 +34,13 @@ REASONS = (
     "min_tenengrad",
     "min_brightness",
     "max_per_frame",
+    "size_limit",
 )
 """Why a face is not kept. Columns store positions in this tuple; 0 is kept. The first that applies, in this order."""
 
 ColorMatrix = Literal["bt601", "bt709", "bt2020"]
 Metric = Literal["cosine", "euclidean"]
+Deinterlace = Literal["auto", "on", "off"]
 
 
 @dataclass(frozen=True)
@@ -53,18 +55,19 @@ class Video:
     height: int
     frame_rate: Fraction | None
     duration_seconds: float | None
-    """From the container's header; may be wrong or missing."""
     frame_count: int | None
-    """From the container's header; may be wrong or missing."""
+    """Both from the container's header; may be wrong or missing."""
     codec: str
     pixel_format: str
     quarter_turns: int = 0
-    """Counter-clockwise quarter turns (0 to 3) that make a decoded frame upright."""
     flipped: bool = False
-    """Whether a decoded frame is mirrored left-right before those turns."""
+    """A left-right mirror, then counter-clockwise quarter turns (0 to 3), make a decoded frame upright."""
     sample_aspect_ratio: Fraction = Fraction(1)
     color_matrix: ColorMatrix = "bt601"
     full_range: bool = False
+    color_note: str = ""
+    """What is wrong with the colours that the reader gives, in words; usually nothing."""
+    deinterlace: Deinterlace = "auto"  # of the frames that are marked as interlaced
 
     @property
     def stem(self) -> str:

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 from contextlib import AbstractContextManager
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from facecrop_core.pipeline.locking import locked
 from facecrop_core.records import Coverage, Video
 from facecrop_core.settings import CONTROLS, SECTIONS, Settings
 from facecrop_core.table import ScanReader, ThumbPack, commit_json, read_json, writing
+from facecrop_core.video import video_from_json
 from facecrop_core.volumes import check_mounted
 
 PROJECT_VERSION = 1
@@ -42,7 +42,7 @@ class Project:
         check_mounted(folder)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            if any(path.name != "logs" and not path.name.startswith(".lock") for path in folder.iterdir()):
+            if any(not path.name.startswith((".lock", "logs", "project.json")) for path in folder.iterdir()):
                 raise ProjectError(f"{folder} is not empty and is no project.", "Name another folder for the project.")
         project = cls(folder, {"version": PROJECT_VERSION, "settings": {}, "videos": {}})
         project.save()
@@ -169,25 +169,6 @@ def make_scan_key(settings: Settings, engine: dict[str, Any]) -> str:
             shaping |= getattr(settings, name).shaping()
     text = json.dumps([STAGES_VERSION, shaping, engine["detector_sha256"], engine["embedder_sha256"]], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def video_to_json(video: Video) -> dict[str, Any]:
-    def plain(value: Any) -> Any:
-        return str(value) if isinstance(value, Fraction | Path) else value
-
-    return {name: plain(value) for name, value in dataclasses.asdict(video).items()}
-
-
-def video_from_json(content: dict[str, Any]) -> Video:
-    rate = content["frame_rate"]
-    return Video(
-        **content
-        | {
-            "path": Path(content["path"]),
-            "frame_rate": None if rate is None else Fraction(rate),
-            "sample_aspect_ratio": Fraction(content["sample_aspect_ratio"]),
-        }
-    )
 
 
 def coverage_to_json(coverage: Coverage) -> dict[str, Any]:

@@ -15,12 +15,12 @@ from facecrop_core.pipeline.disk import DiskPatience, scan_bytes, warn_of_little
 from facecrop_core.pipeline.engine import engine_identity, open_engine
 from facecrop_core.pipeline.events import Note, Pace, Progress, Watch
 from facecrop_core.pipeline.faces import FaceMaker
-from facecrop_core.pipeline.project import Project, Scan, coverage_to_json, make_scan_key, video_to_json
+from facecrop_core.pipeline.project import Project, Scan, coverage_to_json, make_scan_key
 from facecrop_core.records import Coverage, Engine, Frame, Metric, Video
 from facecrop_core.settings import Settings
 from facecrop_core.table import SampleRow, ScanWriter, commit_table, read_samples
 from facecrop_core.track import LinkRules, link_tracks, number_shots
-from facecrop_core.video import RatePlan, VideoReader, probe
+from facecrop_core.video import RatePlan, VideoReader, probe, video_to_json
 
 log = logging.getLogger(__name__)
 

@@ -27,6 +27,10 @@ class SamplingSettings(Section):
         8.0, "Samples per second", "How many frames of each second of video are looked at.",
         unit="per second", ge=0.01, le=240, step=0.5, common=True,
     )  # fmt: skip
+    image_fps: float = setting(
+        1.0, "Images per second", "A folder of images counts as a video with so many frames per second.",
+        unit="per second", ge=0.01, le=240, step=0.5,
+    )  # fmt: skip
     step_seconds: float = setting(
         1.0, "Step in seconds", "With step: one frame in so many seconds.", unit="s", ge=0.01, le=86400, step=0.1
     )
@@ -38,7 +42,7 @@ class SamplingSettings(Section):
         "content", "How cuts are found", "content: PySceneDetect's content detector. scene: FFmpeg's scene score."
     )
     shot_thresh: float | Auto = setting(
-        "auto", "Cut threshold", "How different two frames on both sides of a cut are: 0 to 255 for content (auto: 27), "
+        "auto", "Cut threshold", "How different the frames on both sides of a cut are: 0 to 255 for content (auto: 27), "
         "0 to 1 for scene (auto: 0.4). Lower finds more cuts.", ge=0, le=255, step=0.05,
     )  # fmt: skip
     shot_frames: int = setting(

@@ -1,4 +1,4 @@
-"""The decoding child: reads a job from stdin, writes frames into shared memory and one JSON line for each to stdout.
+"""The decoding child: reads a job from stdin, does it under limits, and writes one JSON line per message to stdout.
 
 Bytes that follow the job on stdin are slots given back. When stdin ends, because the reader closed it or its process is
 gone, the child ends at once.
@@ -16,28 +16,20 @@ import sys
 import threading
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from facecrop_core.errors import FacecropError
 from facecrop_core.records import Video
 from facecrop_core.video.convert import Converter
-from facecrop_core.video.decoding import Decoding
-from facecrop_core.video.ring import RingLayout, open_shared
+from facecrop_core.video.decoding import Decoding, build_timeline
+from facecrop_core.video.headers import read_headers, video_to_json
+from facecrop_core.video.limits import PROBE_BYTES, decoding_bytes, limit_process, renew_processor_time
+from facecrop_core.video.ring import Area, RingLayout, open_shared
 from facecrop_core.video.sampling import Plan
 
 ALIVE_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a child has to do."""
-
-    video: Video
-    plan: Plan
-    start_seconds: float
-    threads: int
-    layout: RingLayout
-    shared: int | str
+FreeSlots = queue.SimpleQueue[int]
 
 
 class Outbox:
@@ -50,31 +42,101 @@ class Outbox:
     def send(self, *message: object) -> None:
         self._stream.write(json.dumps(message).encode() + b"\n")
         self._sent = time.monotonic()
+        renew_processor_time()
 
     def alive(self) -> None:
         if time.monotonic() - self._sent > ALIVE_SECONDS:
             self.send("alive")
 
 
+@dataclass(frozen=True)
+class ProbeJob:
+    """Say what a video is."""
+
+    path: Path
+
+    @property
+    def memory_bytes(self) -> int:
+        return PROBE_BYTES
+
+    def run(self, free: FreeSlots, outbox: Outbox) -> None:
+        outbox.send("answer", video_to_json(read_headers(self.path, outbox.alive)))
+
+
+@dataclass(frozen=True)
+class TimelineJob:
+    """Say when each frame of a video is shown, and which are keyframes."""
+
+    video: Video
+
+    @property
+    def memory_bytes(self) -> int:
+        return decoding_bytes(self.video, 1, 0)
+
+    def run(self, free: FreeSlots, outbox: Outbox) -> None:
+        timeline = build_timeline(self.video, outbox.alive)
+        times, keyframes = timeline.times, timeline.keyframe_times
+        outbox.send("answer", [times.tolist(), keyframes.tolist(), timeline.from_packets])
+
+
+@dataclass(frozen=True)
+class ReadJob:
+    """Give the frames that a plan wants."""
+
+    video: Video
+    plan: Plan
+    start_seconds: float
+    end_seconds: float | None
+    threads: int
+    layout: RingLayout
+    area: Area | None
+    shared: int | str
+
+    @property
+    def memory_bytes(self) -> int:
+        return decoding_bytes(self.video, self.threads, self.layout.slot_bytes * self.layout.slots)
+
+    def run(self, free: FreeSlots, outbox: Outbox) -> None:
+        for slot in range(self.layout.slots):
+            free.put(slot)
+        slots = self.layout.views(open_shared(self.shared, self.layout.slot_bytes * self.layout.slots))
+        outbox.send("open")
+        converter = Converter(self.video, self.layout.canvas_size, self.area)
+        decoding = Decoding(
+            self.video, self.plan, self.start_seconds, self.end_seconds, threads=self.threads, on_packet=outbox.alive
+        )
+        for wanted in decoding.frames():
+            slot = free.get()
+            converter.write(wanted.picture, slots[slot])
+            outbox.send("frame", slot, wanted.sample, wanted.frame, wanted.time_seconds)
+        outbox.send("end", asdict(decoding.coverage()))
+
+
+Job = ProbeJob | TimelineJob | ReadJob
+
+
 def main() -> None:
-    """Run the job that stands on stdin."""
+    """Do the job that stands on stdin."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the reader's to handle
     outbox = Outbox(os.fdopen(os.dup(1), "wb", buffering=0))
     os.dup2(2, 1)  # whatever a library prints must not run into the messages
     job: Job = pickle.load(sys.stdin.buffer)
-    free: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for slot in range(job.layout.slots):
-        free.put(slot)
+    limit_process(job.memory_bytes)
+    free: FreeSlots = queue.SimpleQueue()
     threading.Thread(target=_take_back, args=(sys.stdin.buffer, free), daemon=True).start()
-    os._exit(_run(job, free, outbox))  # the waiting thread holds stdin, which Python's own ending would trip over
+    os._exit(_run(job, free, outbox))  # a thread that waits on stdin would trip Python's own ending
 
 
-def _run(job: Job, free: queue.SimpleQueue[int], outbox: Outbox) -> int:
+def _run(job: Job, free: FreeSlots, outbox: Outbox) -> int:
     """Returns the exit status."""
     try:
-        _decode(job, free, outbox)
+        job.run(free, outbox)
     except FacecropError as error:
         outbox.send("error", type(error).__name__, error.message, error.hint)
+    except MemoryError:
+        limit = f"{job.memory_bytes / (1 << 30):.1f} GiB"
+        outbox.send("error", "", f"it wanted more memory than the {limit} it may take", "The video may be damaged.")
+        return 1
     except Exception as error:
         logging.getLogger(__name__).exception("The decoder failed")
         outbox.send("error", "", f"{type(error).__name__}: {error}", "The log has the details.")
@@ -82,19 +144,7 @@ def _run(job: Job, free: queue.SimpleQueue[int], outbox: Outbox) -> int:
     return 0
 
 
-def _decode(job: Job, free: queue.SimpleQueue[int], outbox: Outbox) -> None:
-    slots = job.layout.views(open_shared(job.shared, job.layout.slot_bytes * job.layout.slots))
-    outbox.send("open")
-    converter = Converter(job.video, job.layout.canvas_size)
-    decoding = Decoding(job.video, job.plan, job.start_seconds, job.threads, outbox.alive)
-    for wanted in decoding.frames():
-        slot = free.get()
-        converter.write(wanted.picture, slots[slot])
-        outbox.send("frame", slot, wanted.sample, wanted.frame, wanted.time_seconds)
-    outbox.send("end", asdict(decoding.coverage()))
-
-
-def _take_back(stdin: BinaryIO, free: queue.SimpleQueue[int]) -> None:
+def _take_back(stdin: BinaryIO, free: FreeSlots) -> None:
     while slot := stdin.read(1):
         free.put(slot[0])
     os._exit(0)  # no reader any more; a decoder that hangs must not keep the process

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from facecrop_core.records import Video
 from facecrop_core.video.accounts import CoverageLog, ShownOrder
+from facecrop_core.video.deinterlace import with_neighbours
 from facecrop_core.video.index import ONE_FRAME_PER_PACKET, PROGRESSIVE, PacketIndex, is_shown
-from facecrop_core.video.sampling import TOLERANCE_SECONDS, Selector
+from facecrop_core.video.sampling import TOLERANCE_SECONDS, KeyframesPlan, Selector
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -41,6 +43,7 @@ class WantedFrame:
     frame: int
     time_seconds: float
     picture: VideoFrame
+    key_frame: bool
 
 
 class SeekMissedError(Exception):
@@ -62,7 +65,7 @@ class DecodePass:
         container: InputContainer,
         stream: VideoStream,
         selector: Selector,
-        frame_rate: Fraction | None,
+        video: Video,
         index: PacketIndex | None,
         on_packet: Callable[[], None],
     ) -> None:
@@ -74,9 +77,15 @@ class DecodePass:
         self._finds_losses = self._context.name in EVERY_FRAME_COMES_OUT
         self._may_drop = self._context.name in DROPPABLE_ALONE and self._context.field_order in PROGRESSIVE
         self._dropping = False
+        self._only_keyframes = isinstance(selector.plan, KeyframesPlan) and self._counts_packets
+        if self._only_keyframes:
+            self._context.skip_frame = "NONKEY"
+        self._deinterlace = video.deinterlace
+        if self._deinterlace == "on":
+            self._may_drop, self._index = False, None
         self._earliest: dict[int, int] = {}
         self._tick = stream.time_base or Fraction(1, 90000)
-        self._frame_seconds = float(1 / frame_rate) if frame_rate else DEFAULT_FRAME_SECONDS
+        self._frame_seconds = float(1 / video.frame_rate) if video.frame_rate else DEFAULT_FRAME_SECONDS
         self._packets: Iterator[Packet[VideoStream]] = container.demux(stream)
         self._order = ShownOrder()
         self._start_pts: int | None = None
@@ -92,7 +101,8 @@ class DecodePass:
         Raises:
             SeekMissedError: a jump led astray.
         """
-        for picture in self._pictures():
+        for near in with_neighbours(self._pictures(), self._deinterlace):
+            picture = near.picture
             first = self._start_pts is None
             if first:
                 self._start_pts = picture.pts or 0
@@ -105,7 +115,7 @@ class DecodePass:
             self.log.good_frame(seconds, self._duration(picture))
             sample = self._selector.wants(seconds)
             if sample is not None:
-                yield WantedFrame(sample, index, seconds, picture)
+                yield WantedFrame(sample, index, seconds, near.progressive(), picture.key_frame)
             next_seconds = self._selector.next_time()
             if next_seconds is None:
                 return
@@ -154,6 +164,9 @@ class DecodePass:
         self._sent_pts = max(self._sent_pts, packet.pts)
         if not self._counts_packets or not is_shown(packet) or packet.pts < self._floor_pts:
             return
+        if self._only_keyframes:
+            self._order.push(packet.pts, may_drop=not packet.is_keyframe)
+            return
         may_drop = self._may_drop and self._start_pts is not None and not self._could_be_wanted(packet.pts)
         self._drop(may_drop)
         self._order.push(packet.pts, may_drop)
@@ -200,6 +213,7 @@ class DecodePass:
                 index = counted - self._uncounted
         if picture.interlaced_frame:  # two packets may make one frame, and one field refer to the other
             self._counts_packets = self._may_drop = False
+            self._index = None  # a jump would part it from its neighbours
         self._last_index, self._last_seconds = max(index, self._last_index + 1), seconds
         return self._last_index, seconds
 

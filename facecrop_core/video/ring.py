@@ -12,6 +12,8 @@ import numpy as np
 
 from facecrop_core.records import Image, Video
 
+Area = tuple[int, int, int, int]
+"""A rectangle (x0, y0, x1, y1) in pixels of the upright frame."""
 PAGE = 4096
 MAX_RING_BYTES = 256 << 20
 FEWEST_SLOTS = 6

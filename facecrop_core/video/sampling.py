@@ -8,8 +8,10 @@ time, it is the same whether the video was read from its start or from anywhere 
 from __future__ import annotations
 
 import math
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 TOLERANCE_SECONDS = 1e-6
@@ -74,7 +76,7 @@ class TimesPlan:
     """Exact times in seconds; put in order, doubles dropped."""
 
     def __init__(self, times: Iterable[float]) -> None:
-        self._times = sorted({max(float(t), 0.0) for t in times})
+        self._times = array("d", sorted({max(float(t), 0.0) for t in times}))
 
     def times(self) -> Iterator[float]:
         return iter(self._times)
@@ -92,21 +94,70 @@ class TimesPlan:
         return self._times[-1] if self._times else 0.0
 
 
+class KeyframesPlan(TimesPlan):
+    """The times of keyframes as packets tell them: the decoder is told to leave out all other frames."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """When each frame of a video is shown, in seconds from the first."""
+
+    times: array[float]
+    keyframe_times: array[float]
+    from_packets: bool
+    """Whether packets told it; else every frame was decoded, and only a decoder knows which are keyframes."""
+
+
+def step_plan(timeline: Timeline, step_frames: int = 1) -> TimesPlan:
+    """Every so many-th frame, from the first on."""
+    return TimesPlan(timeline.times[::step_frames])
+
+
+def keyframes_plan(timeline: Timeline) -> TimesPlan:
+    """The keyframes, and nothing else decoded where that is possible."""
+    plan = KeyframesPlan if timeline.from_packets else TimesPlan
+    return plan(timeline.keyframe_times)
+
+
+def spread(start_seconds: float, end_seconds: float, count: int) -> list[float]:
+    """Times in the middles of ``count`` equal parts of a span."""
+    part = (end_seconds - start_seconds) / count
+    return [start_seconds + (i + 0.5) * part for i in range(count)]
+
+
+def sections_plan(start_seconds: float, end_seconds: float, count: int) -> TimesPlan:
+    """``count`` times spread evenly over each of the front, middle and end thirds."""
+    third = (end_seconds - start_seconds) / 3
+    starts = [start_seconds + i * third for i in range(3)]
+    return TimesPlan(t for start in starts for t in spread(start, start + third, count))
+
+
+def shots_plan(spans: Iterable[tuple[float, float]], count: int) -> TimesPlan:
+    """``count`` times spread evenly over each shot."""
+    return TimesPlan(t for start, end in spans for t in spread(start, end, count))
+
+
 class Selector:
     """Says of each frame of a video, in order of time, whether a plan wants it.
 
     Frames before ``start_seconds`` are never wanted; those from there on are wanted exactly where a reading from the
-    start would have wanted them, given that the frame just before is shown to ``wants`` or ``pass_over``.
+    start would have wanted them, given that the frame just before is shown to ``wants`` or ``pass_over``. Frames from
+    ``end_seconds`` on are not wanted either.
     """
 
-    def __init__(self, plan: Plan, start_seconds: float = 0.0) -> None:
+    def __init__(self, plan: Plan, start_seconds: float = 0.0, end_seconds: float | None = None) -> None:
         self.plan = plan
         self.start_seconds = start_seconds
+        self.end_seconds = math.inf if end_seconds is None else end_seconds - TOLERANCE_SECONDS
+        self._over = False
         self.last_number = -1
         """The number of the last sample that is done with."""
 
     def wants(self, time_seconds: float) -> int | None:
         """The number of the sample that a frame at this time is, or None where it is not wanted."""
+        if time_seconds >= self.end_seconds:
+            self._over = True
+            return None
         number = self.plan.number_at(time_seconds)
         if number <= self.last_number:
             return None
@@ -119,5 +170,12 @@ class Selector:
 
     def next_time(self) -> float | None:
         """The earliest time at which a frame can be wanted; None when the plan is done."""
-        planned = self.plan.time_of(self.last_number + 1)
-        return None if planned is None else max(planned, self.start_seconds)
+        planned = None if self._over else self.plan.time_of(self.last_number + 1)
+        return None if planned is None or planned >= self.end_seconds else max(planned, self.start_seconds)
+
+    def last_time(self) -> float | None:
+        """The last planned time that can be wanted, or None where there is no last."""
+        if self.end_seconds == math.inf:
+            return self.plan.last_time()
+        number = self.plan.number_at(self.end_seconds - 2 * TOLERANCE_SECONDS)
+        return self.plan.time_of(number) or 0.0 if number >= 0 else 0.0

@@ -132,7 +132,7 @@ def test_a_child_that_dies_is_an_error_after_what_it_gave(film, how):
         frame = next(reader)
         frame.release()
         time.sleep(0.5)
-        os.kill(reader._process.pid, how)
+        os.kill(reader._child.pid, how)
         given = 1
         with pytest.raises(DecodeError, match=how.name):
             for frame in reader:
@@ -141,7 +141,7 @@ def test_a_child_that_dies_is_an_error_after_what_it_gave(film, how):
     assert 6 <= given <= 8
     assert not reader.coverage().complete
     assert reader.coverage().decoded_until_seconds > 0
-    assert not alive(reader._process.pid)
+    assert not alive(reader._child.pid)
     with pytest.raises(StopIteration):
         next(reader)
     del frame
@@ -150,10 +150,10 @@ def test_a_child_that_dies_is_an_error_after_what_it_gave(film, how):
 
 def test_a_child_that_hangs_is_killed(film):
     with VideoReader(probe(film), EVERY_FRAME, (0, 0), watchdog_seconds=0.5) as reader:
-        os.kill(reader._process.pid, signal.SIGSTOP)
+        os.kill(reader._child.pid, signal.SIGSTOP)
         with pytest.raises(DecodeError, match="gave nothing"):
             numbers(reader)
-        assert not alive(reader._process.pid)
+        assert not alive(reader._child.pid)
 
 
 @pytest.mark.parametrize("stopped", [False, True])
@@ -163,10 +163,10 @@ def test_closing_early_ends_the_child_and_leaves_nothing(film, stopped):
     with VideoReader(probe(film), EVERY_FRAME, (64, 16)) as reader:
         next(reader)
         if stopped:
-            os.kill(reader._process.pid, signal.SIGSTOP)
+            os.kill(reader._child.pid, signal.SIGSTOP)
         started = time.monotonic()
     assert time.monotonic() - started < 2
-    assert not alive(reader._process.pid)
+    assert not alive(reader._child.pid)
     assert open_files() == before
     assert sorted(os.listdir("/dev/shm")) == shared_memory
     assert list(reader) == []
@@ -174,7 +174,7 @@ def test_closing_early_ends_the_child_and_leaves_nothing(film, stopped):
 
 def test_a_reader_that_is_forgotten_takes_its_child_along(film):
     reader = VideoReader(probe(film), EVERY_FRAME, (0, 0))
-    pid = reader._process.pid
+    pid = reader._child.pid
     del reader
     assert gone_soon(pid)
 
@@ -188,7 +188,7 @@ from facecrop_core.video.reader import VideoReader
 from facecrop_core.video.sampling import RatePlan
 reader = VideoReader(probe(Path({str(film)!r})), RatePlan(25), (0, 0))
 next(reader)
-print(reader._process.pid, flush=True)
+print(reader._child.pid, flush=True)
 import time; time.sleep(60)
 """
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
