@@ -1,0 +1,106 @@
+"""What the browser computes from the columns has to be what is exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import made_up
+import numpy as np
+import pytest
+
+from facecrop_core.pipeline.produce import produce
+from facecrop_core.settings import Settings
+from facecrop_core.track import LinkRules, link_tracks
+from facecrop_ui.live import COLUMNS, LiveView
+
+
+def browser_keeps(columns: dict[str, Any], similarity: float | str, sharpness: float, people: bool) -> np.ndarray:
+    """The rule of choose.js."""
+    least, sharp = np.float32(0 if similarity == "auto" else similarity), np.float32(sharpness)
+    clear = (columns["sharpness"] >= sharp) & (sharp > columns["limit"])
+    known = np.ones(len(clear), np.bool_)
+    if people:
+        known = columns["auto"] >= 0
+        if similarity != "auto":
+            known = (columns["person"] >= 0) & (columns["similarity"] >= least)
+    return np.flatnonzero((columns["reason"] == 0) & clear & known)
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "gates": {"min_crop_px": 120, "min_bbox_frac": 0.003, "min_brightness": 40, "edge_policy": "skip"},
+    "dark_relax": {"dark_relax": 0.4},
+    "max_per_frame": {"max_per_frame": 1},
+    "max_per_frame_2": {"max_per_frame": 2, "dark_relax": 0.5, "solo_mode": "reject"},
+    "margin": {"margin": 0.3},
+    "off": {"sim": None, "max_per_frame": 1},
+}
+
+
+@pytest.mark.parametrize("people", [("Ann", "Bob"), ("Ann",), ()], ids=["two", "one", "nobody"])
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_page_counts_what_is_exported(tmp_path: Path, name: str, people: tuple[str, ...]) -> None:
+    project, scan = made_up.make_project(tmp_path / "project", people)
+    made_up.add_faces(scan, 150)
+    write_tracks(scan)
+    base = Settings().with_values(VARIANTS[name])
+    columns = LiveView(project.folder).refresh(base).columns
+    for similarity in (None,) if base.matching.sim is None else ("auto", 0.02, 0.31, 0.455, 0.62, 0.9):
+        for sharpness in (0.0, 55.0, 320.0, 4100.0):
+            values = {"sim": similarity, "min_tenengrad": sharpness}
+            exported = produce(project, base.with_values(values))[0].kept
+            shown = browser_keeps(columns, similarity, sharpness, bool(people) and similarity is not None)
+            np.testing.assert_array_equal(shown, exported, err_msg=str(values))
+
+
+def write_tracks(scan: Any) -> None:
+    import pyarrow as pa
+
+    from facecrop_core.table import commit_table
+
+    table = scan.reader().table()
+    tracks = link_tracks(
+        table["time_seconds"], np.zeros(len(table), np.int64), table.boxes_xyxy, table.embeddings, "cosine",
+        LinkRules(least_similarity=0.4),
+    )  # fmt: skip
+    ids = pa.array(table["face_id"], pa.string())
+    commit_table(scan.folder / "tracks.parquet", pa.table({"face_id": ids, "track": tracks, "shot": tracks * 0}))
+
+
+def unpack(data: bytes) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    header = np.frombuffer(data[:20], "<u4")
+    columns, offset = {}, 20
+    for name, kind in COLUMNS.items():
+        columns[name] = np.frombuffer(data, kind, int(header[3]), offset)
+        offset += columns[name].nbytes
+    assert offset == len(data)
+    return header, columns
+
+
+def test_new_rows_only_and_a_new_generation_when_old_rows_change(tmp_path: Path) -> None:
+    project, scan = made_up.make_project(tmp_path / "project")
+    view, settings = LiveView(project.folder), Settings()
+    assert len(view.refresh(settings)) == 0
+    made_up.add_faces(scan, 30)
+    first = view.refresh(settings, hurry=True)
+    made_up.add_faces(scan, 30, seed=1)
+    second = view.refresh(settings, hurry=True)
+    assert len(second) > len(first) > 0 and second.generation == first.generation
+    header, columns = unpack(second.pack(len(first), first.generation))
+    assert list(header) == [1, first.generation, len(first), len(second) - len(first), len(second)]
+    np.testing.assert_array_equal(columns["id"], second.columns["id"][len(first) :])
+
+    assert view.refresh(settings.with_values({"min_tenengrad": 500.0, "sim": 0.3}), hurry=True) is second
+    stricter = view.refresh(settings.with_values({"min_crop_px": 200}), hurry=True)
+    assert stricter.generation == second.generation + 1
+    assert unpack(stricter.pack(len(first), first.generation))[0][2] == 0  # from the beginning again
+
+
+def test_thumbs_are_asked_for_by_face(tmp_path: Path) -> None:
+    project, scan = made_up.make_project(tmp_path / "project")
+    made_up.add_faces(scan, 10)
+    snapshot = LiveView(project.folder).refresh(Settings())
+    ids = [int(v) for v in snapshot.columns["id"]]
+    assert all((snapshot.thumb(i, face) or b"").startswith(b"\xff\xd8") for i, face in enumerate(ids))
+    assert snapshot.thumb(0, ids[1]) is None and snapshot.thumb(len(ids), 0) is None and snapshot.thumb(-1, 0) is None
