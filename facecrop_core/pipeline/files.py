@@ -1,0 +1,5 @@
+"""Whole-or-absent files, for what stands above the pipeline."""
+
+from facecrop_core.table import commit_json, read_json, writing
+
+__all__ = ["commit_json", "read_json", "writing"]
