@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from facecrop_core.pipeline.jobs import Kind
 
 EXIT_DONE, EXIT_PARTIAL = 0, 3
-SECONDS_TO_STOP = 4.5
+SECONDS_TO_STOP = 4.0
 
 
 def extract(options: Namespace) -> int:

@@ -24,7 +24,7 @@ from facecrop_core.table import commit_json, read_json
 
 State = Literal["running", "done", "cancelled", "failed", "interrupted"]
 EVENTS_PER_SECOND = 5.0
-SECONDS_TO_STOP = 5.0
+SECONDS_TO_STOP = 4.0
 NOTES_KEPT = 200
 
 
