@@ -1,11 +1,11 @@
 // Begins: follows the run that the page names.
-const startButton = document.getElementById('start');
+const setStart = disabled => { const button = document.getElementById('start'); if (button) button.disabled = disabled; };
 fc.startBegan = () => {
-  startButton.disabled = true;
+  setStart(true);
   $('.fc-facts').textContent = 'Taking the files in…';
 };
 fc.startEnded = () => {
-  startButton.disabled = false;
+  setStart(false);
   showWatch();
   if (innerWidth < 900 && fc.run) root.scrollIntoView({ behavior: 'smooth', block: 'start' });
 };
