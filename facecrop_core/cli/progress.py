@@ -12,6 +12,7 @@ from facecrop_core.pipeline.events import Event, Note, Progress
 STAGE_WORDS = {
     "models": "Loading models",
     "references": "Reading references",
+    "prescan": "Looking for wanted people in",
     "scan": "Scanning",
     "tracks": "Linking tracks",
     "choose": "Choosing",

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from facecrop_core.errors import CancelledError
 
-Stage = Literal["models", "references", "scan", "tracks", "choose", "export", "verify", "paused", "done"]
+Stage = Literal["models", "references", "prescan", "scan", "tracks", "choose", "export", "verify", "paused", "done"]
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,7 @@ def _scan_all(
 
 
 def _describe(path: Path, result: ScanResult) -> dict[str, Any]:
+    content = result.scan.content
     return {
         "video": str(path),
         "status": result.status,
@@ -119,6 +120,7 @@ def _describe(path: Path, result: ScanResult) -> dict[str, Any]:
         "samples": result.samples,
         "faces": result.faces,
         "seconds": round(result.seconds, 3),
-        "coverage": result.scan.content["coverage"],
+        "coverage": content["coverage"],
         "engine": result.scan.engine["name"],
+        **{name: content[name] for name in ("prescan", "bank") if name in content},
     }

@@ -20,6 +20,7 @@ from facecrop_core.names import utf8
 from facecrop_core.people import PeopleStore, collect_photos, collect_refs_dir, match, read_references
 from facecrop_core.pipeline.disk import DiskPatience, export_bytes, warn_of_little_space
 from facecrop_core.pipeline.events import Note, Progress, Watch
+from facecrop_core.pipeline.grown import with_grown
 from facecrop_core.pipeline.project import Project, Scan
 from facecrop_core.records import Calibration, CropPlan, Engine, FaceTable, Frame, IntArray, Matches, Reference
 from facecrop_core.select import reason_counts, select
@@ -95,9 +96,8 @@ def evaluate(scan: Scan, table: FaceTable, references: Sequence[Reference], sett
     """Who each face is, where its crop lies, and whether it is kept, and if not, why."""
     engine = scan.engine
     calibration = Calibration(engine["metric"], engine["match"], engine["unsure"], engine["det_thresh"])
-    matches = match(
-        table.embeddings, table["sample"], references, calibration, settings.matching, tracks=table["track"]
-    )
+    bank = with_grown(scan, references, settings)
+    matches = match(table.embeddings, table["sample"], bank, calibration, settings.matching, tracks=table["track"])
     crops = frame_crops(table, settings.framing)
     return Produced(scan, table, matches, crops, select(table, matches, crops, settings.gate))
 

@@ -161,12 +161,17 @@ class Scan:
         return ThumbPack(self.folder)
 
 
-def make_scan_key(settings: Settings, engine: dict[str, Any]) -> str:
-    """Sixteen hex digits of all that shapes a scan: settings, models, and the version of the stages' code."""
+def make_scan_key(settings: Settings, engine: dict[str, Any], references: str = "") -> str:
+    """Sixteen hex digits of all that shapes a scan: settings, models, and the version of the stages' code.
+
+    ``references`` is the digest of those that a pre-scan looks for; empty without one.
+    """
     shaping: dict[str, Any] = {}
     for name, section in SECTIONS.items():
         if section.SHAPES_SCAN and name != "engine":  # the models' hashes say which engine it is
             shaping |= getattr(settings, name).shaping()
+    if references:
+        shaping["references"] = references
     text = json.dumps([STAGES_VERSION, shaping, engine["detector_sha256"], engine["embedder_sha256"]], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -174,3 +179,8 @@ def make_scan_key(settings: Settings, engine: dict[str, Any]) -> str:
 def coverage_to_json(coverage: Coverage) -> dict[str, Any]:
     content = dataclasses.asdict(coverage) | {"complete": coverage.complete}
     return content | {"damaged_ranges": [list(span) for span in coverage.damaged_ranges]}
+
+
+def coverage_from_json(content: dict[str, Any]) -> Coverage:
+    fields = {name: value for name, value in content.items() if name != "complete"}
+    return Coverage(**fields | {"damaged_ranges": tuple((float(a), float(b)) for a, b in fields["damaged_ranges"])})

@@ -15,12 +15,15 @@ from facecrop_core.pipeline.disk import DiskPatience, scan_bytes, warn_of_little
 from facecrop_core.pipeline.engine import engine_identity, open_engine
 from facecrop_core.pipeline.events import Note, Pace, Progress, Watch
 from facecrop_core.pipeline.faces import FaceMaker
+from facecrop_core.pipeline.grown import grow_in_scan
+from facecrop_core.pipeline.prescan import spans_to_scan, whole_coverage
 from facecrop_core.pipeline.project import Project, Scan, coverage_to_json, make_scan_key
+from facecrop_core.pipeline.wanted import references_digest, wanted_references
 from facecrop_core.records import Coverage, Engine, Frame, Metric, Video
 from facecrop_core.settings import Settings
 from facecrop_core.table import SampleRow, ScanWriter, commit_table, read_samples
 from facecrop_core.track import LinkRules, link_tracks, number_shots
-from facecrop_core.video import RatePlan, VideoReader, probe, video_to_json
+from facecrop_core.video import RatePlan, SpansPlan, VideoReader, probe, video_to_json
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +60,15 @@ def scan(
     began = time.perf_counter()
     video = probe(video_path)
     identity = engine_identity(settings)
-    folder = project.scan_folder(video.video_id, make_scan_key(settings, identity))
+    references = wanted_references(project, identity["embedder_sha256"], settings.prescan)
+    wanted = references_digest(references) if settings.prescan.prescan else ""
+    folder = project.scan_folder(video.video_id, make_scan_key(settings, identity, wanted))
     existing = Scan.find(folder)
     if existing is not None and existing.finished:
         project.use_scan(video, folder.name)
         project.save()
+        if grow_in_scan(existing, references, settings):
+            existing.save()
         counts = existing.content
         watch.send(Note("info", f"{video.path.name} was already scanned with these settings; nothing to do."))
         return ScanResult(
@@ -74,17 +81,20 @@ def scan(
     watch.check_cancelled()
     warn_of_little_space(project.folder, scan_bytes(video, settings), watch)
     patient = DiskPatience(settings, watch, video.path.name)
-    record = patient(lambda: _start(project, folder, video, settings, identity, engine))
+    record = patient(lambda: _start(project, folder, video, settings, identity, engine, existing))
     writer = ScanWriter(folder, video.video_id, engine.embedder.model_sha256)
     try:
-        coverage = _run(patient, writer, video, settings, engine, watch)
+        spans = spans_to_scan(record, engine, references, settings, watch, patient)
+        coverage = _run(patient, writer, video, settings, engine, watch, spans)
         watch.send(Progress("tracks", video.path.name, faces=writer.stored_faces))
         watch.check_cancelled()
         patient(lambda: write_tracks(record, engine))
+        patient(lambda: grow_in_scan(record, references, settings))
     except CancelledError:
         record.content["status"] = "cancelled"
         _at_last(record.save)
         raise
+    coverage = whole_coverage(record, coverage)
     status = "complete" if coverage.complete else "partial"
     record.content |= {
         "status": status,
@@ -98,9 +108,19 @@ def scan(
 
 
 def _start(
-    project: Project, folder: Path, video: Video, settings: Settings, identity: dict[str, Any], engine: Engine
+    project: Project,
+    folder: Path,
+    video: Video,
+    settings: Settings,
+    identity: dict[str, Any],
+    engine: Engine,
+    before: Scan | None,
 ) -> Scan:
-    """Write scan.json and put the scan in force, so that even an interrupted one can be looked at."""
+    """Write scan.json and put the scan in force, so that even an interrupted one can be looked at.
+
+    What a pre-scan found ``before`` the interruption is kept.
+    """
+    known = {} if before is None else {k: v for k, v in before.content.items() if k in ("prescan", "bank")}
     record = Scan(
         folder,
         {
@@ -122,7 +142,8 @@ def _start(
             "samples": 0,
             "faces": 0,
             "coverage": None,
-        },
+        }
+        | known,
     )
     record.save()
     project.use_scan(video, folder.name)
@@ -131,16 +152,23 @@ def _start(
 
 
 def _run(
-    patient: DiskPatience, writer: ScanWriter, video: Video, settings: Settings, engine: Engine, watch: Watch
+    patient: DiskPatience,
+    writer: ScanWriter,
+    video: Video,
+    settings: Settings,
+    engine: Engine,
+    watch: Watch,
+    spans: list[tuple[float, float]] | None,
 ) -> Coverage:
     """Decode, look and store until the video ends. On any end, what was looked at is committed."""
     if writer.next_sample > 0:
         watch.send(Note("info", f"Going on with the scan of {video.path.name} at {writer.resume_seconds:.1f} s."))
     maker = FaceMaker(engine, settings.detection)
     pace = Pace(video.duration_seconds, writer.resume_seconds)
+    plan = RatePlan(settings.sampling.fps)
     with VideoReader(
         video,
-        RatePlan(settings.sampling.fps),
+        plan if spans is None else SpansPlan(plan, spans),
         engine.detector.canvas_size(video.width, video.height),
         start_seconds=writer.resume_seconds,
     ) as reader:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from facecrop_core.errors import SettingsError
 from facecrop_core.settings.controls import Control, control_of
+from facecrop_core.settings.prescan import PrescanSettings
 from facecrop_core.settings.sampling import SamplingSettings
 from facecrop_core.settings.section import Section
 from facecrop_core.settings.sections import (
@@ -35,6 +36,7 @@ class Settings(Section):
     runtime: RuntimeSettings = RuntimeSettings()
     source: SourceSettings = SourceSettings()
     sampling: SamplingSettings = SamplingSettings()
+    prescan: PrescanSettings = PrescanSettings()
     detection: DetectionSettings = DetectionSettings()
     reference: ReferenceSettings = ReferenceSettings()
     matching: MatchingSettings = MatchingSettings()
@@ -100,8 +102,8 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 def describe(error: ValidationError) -> str:
     """A validation error in words that name each setting and its limits."""
-    lines = []
-    for name, found in {str(e["loc"][0]): e["input"] for e in error.errors()}.items():
+    lines = [str(e["ctx"]["error"]) for e in error.errors() if not e["loc"]]  # of several settings together
+    for name, found in {str(e["loc"][0]): e["input"] for e in error.errors() if e["loc"]}.items():
         control = find_control(name)
         unit = f" {control.unit}" if control.unit else ""
         lines.append(

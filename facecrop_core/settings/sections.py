@@ -115,6 +115,10 @@ class MatchingSettings(Section):
     margin: float = setting(
         0.05, "Margin", "How much nearer the best person must be than the second best.", ge=0, le=1, step=0.01
     )
+    grown_references: bool = setting(
+        False, "Grown references", "Matches with the references that the pre-scan or the scan found, too. They are "
+        "stored with the scan, so that this needs no new one.",
+    )  # fmt: skip
 
 
 class FramingSettings(Section):

@@ -16,6 +16,7 @@ from facecrop_core.video.sampling import (
     spread,
     step_plan,
 )
+from facecrop_core.video.spans import SpansPlan
 from facecrop_core.video.timeline import read_timeline
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "KeyframesPlan",
     "Plan",
     "RatePlan",
+    "SpansPlan",
     "Timeline",
     "TimesPlan",
     "VideoReader",

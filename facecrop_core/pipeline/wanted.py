@@ -1,0 +1,89 @@
+"""Who is looked for, and how near is near for the model in use."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from facecrop_core.errors import SettingsError
+from facecrop_core.people import GrowthRules, PeopleStore, SpanRules
+from facecrop_core.pipeline.project import Project
+from facecrop_core.records import Calibration, Reference
+from facecrop_core.settings.prescan import PrescanSettings
+
+SEED_MATCH_DISTANCE = 0.5
+SEED_DISTANCES = {"prescan_fd_add": 0.22, "prescan_fd_enter": 0.45, "prescan_fd_exit": 0.52}
+"""PersonCapture's distances, which are for ArcFace models that tell people apart at a distance of about 0.5."""
+
+
+def wanted_references(project: Project, embedder_sha256: str, settings: PrescanSettings) -> list[Reference]:
+    """The project's references of this model.
+
+    Raises:
+        SettingsError: a pre-scan is to look for them, and there are none.
+    """
+    references: list[Reference] = []
+    if project.people_path.exists():
+        with PeopleStore(project.people_path) as store:
+            references = store.references(embedder_sha256)
+    if settings.prescan and not references:
+        raise SettingsError(
+            "A pre-scan looks for wanted people, but the project has no references made with this model.",
+            "Name photos with --refs, or scan everything with --prescan off.",
+        )
+    return references
+
+
+def references_digest(references: Sequence[Reference]) -> str:
+    """Which people, by which embeddings; the order does not matter."""
+    rows = sorted(r.person.encode() + b"\0" + np.asarray(r.embedding, "<f4").tobytes() for r in references)
+    return hashlib.blake2b(b"\0\0".join(rows), digest_size=16).hexdigest()
+
+
+def distance_of(settings: PrescanSettings, name: str, calibration: Calibration) -> float | None:
+    """A distance setting as a number; None where it is off.
+
+    ``auto`` is PersonCapture's number, moved to the model's scale: where its distance is a share of 0.5, at which
+    ArcFace models tell people apart, it is here the same share of the model's own border, 1 − ``match``. A Euclidean
+    distance goes with the root of a cosine one.
+    """
+    value = getattr(settings, name)
+    if value != "auto":
+        return None if value is None else float(value)
+    share = SEED_DISTANCES[name] / SEED_MATCH_DISTANCE
+    return float((share if calibration.metric == "cosine" else np.sqrt(share)) * (1 - calibration.match))
+
+
+def span_rules(settings: PrescanSettings, calibration: Calibration) -> SpanRules:
+    """The settings as rules for this model.
+
+    Raises:
+        SettingsError: with ``auto`` filled in, the distances are not in order.
+    """
+    enter = distance_of(settings, "prescan_fd_enter", calibration)
+    leave = distance_of(settings, "prescan_fd_exit", calibration)
+    add = distance_of(settings, "prescan_fd_add", calibration)
+    assert enter is not None and leave is not None, "only growth can be off"
+    if not (add or 0) < enter < leave:
+        raise SettingsError(
+            f"With this model the pre-scan's distances are add {add or 0:.2f}, enter {enter:.2f}, exit {leave:.2f}, "
+            "and have to rise in this order.",
+            "Give all three as numbers, or leave all three at auto.",
+        )
+    return SpanRules(
+        enter, leave, settings.prescan_pad_sec, settings.prescan_min_segment_sec, settings.prescan_bridge_gap_sec
+    )
+
+
+def growth_rules(settings: PrescanSettings, calibration: Calibration) -> GrowthRules:
+    """The settings as gates for this model's references."""
+    return GrowthRules(
+        add=distance_of(settings, "prescan_fd_add", calibration),
+        enter=span_rules(settings, calibration).enter,
+        sharpness=settings.face_quality_min,
+        alike=settings.prescan_bank_dedupe,
+        cooldown=settings.prescan_add_cooldown_samples,
+        most=settings.prescan_bank_max,
+    )
