@@ -41,6 +41,14 @@ class SourceError(FacecropError):
     """A video that cannot be read: missing, empty, not a video, or damaged from the first byte."""
 
 
+class FetchError(SourceError):
+    """A link that cannot be fetched: not supported, refused, private, too large, or without a connection."""
+
+
+class SkippedError(FacecropError):
+    """A video that the settings leave out: too small, or without the wanted fragment."""
+
+
 class DecodeError(FacecropError):
     """The decoding process failed or died in the middle of a video."""
 

@@ -9,10 +9,13 @@ from typing import Any
 from facecrop_core.names import readable
 from facecrop_core.pipeline.events import Event, Note, Progress
 
+BARS_SHOWN = 12
 STAGE_WORDS = {
+    "fetch": "Fetching",
     "models": "Loading models",
     "references": "Reading references",
     "prescan": "Looking for wanted people in",
+    "shots": "Finding shots",
     "scan": "Scanning",
     "tracks": "Linking tracks",
     "choose": "Choosing",
@@ -24,10 +27,10 @@ STAGE_WORDS = {
 
 
 class PlainProgress:
-    """A line at the beginning of each stage and every ``print_every`` samples."""
+    """A line at the beginning of each stage of each video and every ``print_every`` samples."""
 
     def __init__(self, print_every: int) -> None:
-        self.print_every, self._stage, self._next = print_every, "", print_every
+        self.print_every, self._stage, self._next = print_every, ("", 0), print_every
 
     def __enter__(self) -> PlainProgress:
         return self
@@ -39,8 +42,8 @@ class PlainProgress:
         if isinstance(event, Note):
             say(event)
             return
-        if event.stage != self._stage:
-            self._stage, self._next = event.stage, self.print_every
+        if (event.stage, event.number) != self._stage:
+            self._stage, self._next = (event.stage, event.number), self.print_every
             if event.stage != "done":
                 print(_words(event), file=sys.stderr, flush=True)
         elif event.stage == "scan" and event.samples >= self._next:
@@ -49,7 +52,7 @@ class PlainProgress:
 
 
 class TerminalProgress:
-    """One live bar with frames, faces, what is saved, rate and time left."""
+    """A live bar for each video of the queue, and one for what is about all of them: export, say."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -64,8 +67,8 @@ class TerminalProgress:
             console=self._console,
             transient=True,
         )
-        self._task: Any = None
-        self._stage = ""
+        self._tasks: dict[int, Any] = {}
+        self._stages: dict[int, str] = {}
 
     def __enter__(self) -> TerminalProgress:
         self._bar.__enter__()
@@ -81,22 +84,35 @@ class TerminalProgress:
             say(event)
             return
         words = _words(event)
-        if self._task is None:
-            self._task = self._bar.add_task(words, total=event.total, detail="")
-        if event.stage != self._stage:
-            self._stage = event.stage
-            self._bar.reset(self._task, total=event.total)
-        self._bar.update(self._task, description=words, completed=event.done, total=event.total, detail=describe(event))
+        if event.number not in self._tasks:
+            self._begin(event, words)
+        task = self._tasks[event.number]
+        if event.stage != self._stages[event.number]:
+            self._stages[event.number] = event.stage
+            self._bar.reset(task, total=event.total)
+        self._bar.update(task, description=words, completed=event.done, total=event.total, detail=describe(event))
+
+    def _begin(self, event: Progress, words: str) -> None:
+        """A new bar below the others; theirs stand still, and only the last few stay in sight."""
+        for number, task in self._tasks.items():
+            self._bar.stop_task(task)
+            self._bar.update(task, visible=len(self._tasks) - list(self._tasks).index(number) < BARS_SHOWN)
+        self._tasks[event.number] = self._bar.add_task(words, total=event.total, detail="")
+        self._stages[event.number] = event.stage
 
 
 def _words(event: Progress) -> str:
-    return f"{STAGE_WORDS[event.stage]} {readable(event.video)}".rstrip()
+    place = f"[{event.number}/{event.count}] " if event.count > 1 else ""
+    return f"{place}{STAGE_WORDS[event.stage]} {readable(event.video)}".rstrip()
 
 
 def describe(event: Progress) -> str:
     """The numbers of a progress event in words."""
     if event.stage == "export":
         return f"SAVED {event.saved}"
+    if event.stage == "fetch":
+        total = "" if event.total is None else f" of {event.total / 1e6:.1f}"
+        return f"{event.done / 1e6:.1f}{total} MB"
     if event.stage != "scan":
         return ""
     left = "" if event.seconds_left is None else f", {clock(event.seconds_left)} left"

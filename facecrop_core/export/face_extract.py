@@ -23,7 +23,9 @@ from facecrop_core.settings import Settings
 
 LOG = logging.getLogger(__name__)
 LOCK_NAME = ".facecrop.lock"
-NUMBERED = re.compile(r"(\d{6,})\.(?:png|jpe?g|webp)(?:\.part)?", re.IGNORECASE)
+NUMBERED = re.compile(
+    r"(?:(?P<label>.*)_)?(?P<number>\d{6,})\.(?:png|jpe?g|webp)(?:\.part)?", re.IGNORECASE | re.DOTALL
+)
 
 
 class DatasetWriter:
@@ -35,18 +37,22 @@ class DatasetWriter:
     Args:
         out: the dataset's folder; made if missing.
         persons: everybody who may be written; more than one gives each a folder.
+        videos: ids of the videos whose crops are written; more than one, and a prefix in the settings, make names such
+            as ``vid01_000001.png``.
 
     Raises:
         OutputError: the folder or the log cannot be written, or another run is writing there.
     """
 
-    def __init__(self, out: Path, settings: Settings, persons: Sequence[str] = ()) -> None:
+    def __init__(self, out: Path, settings: Settings, persons: Sequence[str] = (), videos: Sequence[str] = ()) -> None:
         self.out = out
-        self.written = 0
+        self.written = self.bytes_written = 0
         self._export = settings.export
         self._closed = False
         self._folders = folder_names(persons) if len(set(persons)) > 1 else {}
-        self._next: dict[str, int] = {}
+        self._videos = list(videos) if settings.export.prefix is not None and len(videos) > 1 else []
+        self._label = ""
+        self._next: dict[tuple[str, str], int] = {}
         with output_errors(out):
             out.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(out)
@@ -56,6 +62,12 @@ class DatasetWriter:
         except FacecropError:
             self._unlock()
             raise
+
+    def start_video(self, video_id: str) -> None:
+        """Say whose crops come next."""
+        if self._videos:
+            prefix = re.sub(r"[^\w.-]", "_", self._export.prefix or "").lstrip(".-")
+            self._label = f"{prefix}{self._videos.index(video_id) + 1:02d}"
 
     def write(self, person: str | None, image: Image | bytes, row: Mapping[str, Any]) -> str:
         """Save one crop and what is known of it; returns its path below ``out``.
@@ -81,8 +93,9 @@ class DatasetWriter:
         except OutputError:
             path.unlink(missing_ok=True)
             raise
-        self._next[str(Path(name).parent)] += 1
+        self._next[str(Path(name).parent), self._label] += 1
         self.written += 1
+        self.bytes_written += len(data)
         return name
 
     def encode(self, image: Image) -> bytes:
@@ -91,12 +104,14 @@ class DatasetWriter:
 
     def _next_name(self, person: str | None) -> str:
         folder = "." if not self._folders else UNKNOWN if person is None else self._folders[person]
-        if folder not in self._next:
+        series = folder, self._label
+        if series not in self._next:
             with output_errors(self.out / folder):
                 (self.out / folder).mkdir(exist_ok=True)
-                self._next[folder] = _first_free_number(self.out / folder)
+                self._next[series] = _first_free_number(self.out / folder, self._label)
         suffix = "jpg" if self._export.image_format == "jpeg" else self._export.image_format
-        file = f"{self._next[folder]:06d}.{suffix}"
+        label = f"{self._label}_" if self._label else ""
+        file = f"{label}{self._next[series]:06d}.{suffix}"
         return file if folder == "." else f"{folder}/{file}"
 
     def close(self, sheet: bool = True) -> dict[str, str]:
@@ -141,15 +156,15 @@ class DatasetWriter:
             self._unlock()
 
 
-def _first_free_number(folder: Path) -> int:
-    """One more than the highest number in use. Removes parts that a killed run left."""
+def _first_free_number(folder: Path, label: str) -> int:
+    """One more than the highest number in use after this label. Removes parts that a killed run left."""
     numbers = [0]
     for path in folder.iterdir():
         if match := NUMBERED.fullmatch(path.name):
             if path.name.endswith(PART):
                 path.unlink()
-            else:
-                numbers.append(int(match.group(1)))
+            elif (match["label"] or "").casefold() == label.casefold():
+                numbers.append(int(match["number"]))
     return max(numbers) + 1
 
 

@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from facecrop_core.errors import CancelledError
 
-Stage = Literal["models", "references", "prescan", "scan", "tracks", "choose", "export", "verify", "paused", "done"]
+Stage = Literal[
+    "fetch",
+    "models",
+    "references",
+    "prescan",
+    "shots",
+    "scan",
+    "tracks",
+    "choose",
+    "export",
+    "verify",
+    "paused",
+    "done",
+]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a stage is. ``done`` of ``total`` is in seconds of video while scanning and in crops while exporting."""
+    """How far a stage is.
+
+    ``done`` of ``total`` is in bytes while fetching, in seconds of video while scanning and in crops while exporting.
+    """
 
     stage: Stage
     video: str = ""
@@ -25,6 +41,9 @@ class Progress:
     saved: int = 0
     samples_per_second: float = 0.0
     seconds_left: float | None = None
+    number: int = 0
+    """Which source of the queue this is about, from 1 to ``count``; 0 where it is about none of them."""
+    count: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,6 +74,14 @@ class Watch:
 
     send: EventSink = ignore_events
     stop: Flag | None = None
+
+    def numbered(self, number: int, count: int) -> Watch:
+        """The same watch, whose progress is about one source of a queue."""
+
+        def send(event: Event) -> None:
+            self.send(replace(event, number=number, count=count) if isinstance(event, Progress) else event)
+
+        return Watch(send, self.stop)
 
     def check_cancelled(self) -> None:
         """Raises CancelledError once the run was asked to stop."""

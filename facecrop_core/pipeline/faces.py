@@ -29,10 +29,12 @@ class _FacePixels:
 
 
 class FaceMaker:
-    """Runs the engine and the measures on batches of frames of one video."""
+    """Runs the engine and the measures on batches of frames of one video, whose canvases show ``area``."""
 
-    def __init__(self, engine: Engine, settings: DetectionSettings) -> None:
-        self.engine, self.settings = engine, settings
+    def __init__(
+        self, engine: Engine, settings: DetectionSettings, area: tuple[int, int, int, int] | None = None
+    ) -> None:
+        self.engine, self.settings, self.area = engine, settings, area
         auto = settings.det_thresh == "auto"
         self.threshold = engine.calibration.det_thresh if auto else float(settings.det_thresh)
 
@@ -55,14 +57,16 @@ class FaceMaker:
         ]
 
     def _in_source(self, frame: Frame, found: Faces) -> Faces:
-        """Faces in source pixels, without those that are too small or too near the border."""
+        """Faces in source pixels, without those that are too small or too near the border of what was looked at."""
         height, width = frame.canvas.shape[:2]
-        faces = found.scaled(frame.width / width, frame.height / height)
+        x0, y0, x1, y1 = self.area or (0, 0, frame.width, frame.height)
+        low, high = np.array([x0, y0], np.float32), np.array([x1, y1], np.float32)
+        faces = found.scaled((x1 - x0) / width, (y1 - y0) / height)
+        faces = Faces(faces.boxes_xyxy + np.tile(low, 2), faces.landmarks_xy + low, faces.scores)
         sides = faces.boxes_xyxy[:, 2:] - faces.boxes_xyxy[:, :2]
         keep = sides.min(axis=1, initial=np.inf) >= max(self.settings.det_min_size, 1)
         if self.settings.det_min_border is not None:
-            limits = np.array([frame.width, frame.height], np.float32)
-            distance = np.hstack([faces.boxes_xyxy[:, :2], limits - faces.boxes_xyxy[:, 2:]])
+            distance = np.hstack([faces.boxes_xyxy[:, :2] - low, high - faces.boxes_xyxy[:, 2:]])
             keep &= distance.min(axis=1, initial=np.inf) >= self.settings.det_min_border
         return faces[keep]
 

@@ -127,10 +127,14 @@ def write_dataset(project: Project, settings: Settings, out: Path, watch: Watch 
     saved: Counter[str] = Counter()
     watch.check_cancelled()
     patient = DiskPatience(settings, watch)
-    with patient(lambda: DatasetWriter(out, settings, people)) as writer:
+    videos = [produced.scan.video.video_id for produced in everything]
+    with patient(lambda: DatasetWriter(out, settings, people, videos)) as writer:
         warn_of_little_space(out, export_bytes(total, settings), watch)
-        for produced in everything:
-            _write_kept(produced, settings, writer, saved, total, watch)
+        within = all(_write_kept(produced, settings, writer, saved, total, watch) for produced in everything)
+        if not within:
+            reasons["size_limit"] = total - sum(saved.values())
+            limit, left = settings.export.max_total_bytes, reasons["size_limit"]
+            watch.send(Note("warning", f"The dataset has reached {limit} bytes; {left} crops are left out."))
         written = patient(writer.close)
     return {
         "out": str(out),
@@ -144,30 +148,38 @@ def write_dataset(project: Project, settings: Settings, out: Path, watch: Watch 
 
 def _write_kept(
     produced: Produced, settings: Settings, writer: DatasetWriter, saved: Counter[str], total: int, watch: Watch
-) -> None:
+) -> bool:
+    """Returns whether all of them went into the largest dataset that is allowed."""
     table, kept = produced.table, produced.kept
     if not len(kept):
-        return
+        return True
+    writer.start_video(produced.scan.video.video_id)
     times = table["time_seconds"][kept]
     patient = DiskPatience(settings, watch, produced.scan.video.path.name)
     with VideoReader(produced.scan.video, TimesPlan([float(t) for t in np.unique(times)]), (0, 0)) as reader:
         for frame in reader:
             watch.check_cancelled()
             for row in kept[np.abs(times - frame.time_seconds) < 1e-6]:
-                patient(partial(_write_crop, produced, int(row), frame, settings, writer))
+                if not patient(partial(_write_crop, produced, int(row), frame, settings, writer)):
+                    return False
                 saved[produced.person_name(int(row)) or ""] += 1
             frame.release()
             name = produced.scan.video.path.name
             watch.send(Progress("export", name, sum(saved.values()), total, saved=sum(saved.values())))
+    return True
 
 
-def _write_crop(produced: Produced, row: int, frame: Frame, settings: Settings, writer: DatasetWriter) -> None:
+def _write_crop(produced: Produced, row: int, frame: Frame, settings: Settings, writer: DatasetWriter) -> bool:
+    """Returns False, and writes nothing, where the crop would make the dataset too large."""
     table, crops, matches = produced.table, produced.crops, produced.matches
     image = render_crop(frame, crops.origin_xy[row], int(crops.side[row]), settings.framing)
-    frame_number = int(table["frame"][row])
+    frame_number, data = int(table["frame"][row]), writer.encode(image)
+    limit = settings.export.max_total_bytes
+    if limit is not None and writer.bytes_written + len(data) > limit:
+        return False
     writer.write(
         produced.person_name(row),
-        image,
+        data,
         {
             "face_id": str(table["face_id"][row]),
             "video": utf8(produced.scan.video.path.name),
@@ -184,6 +196,7 @@ def _write_crop(produced: Produced, row: int, frame: Frame, settings: Settings, 
             "yaw": _number(table["yaw"][row]),
         },
     )
+    return True
 
 
 def _number(value: Any) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -10,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from facecrop_core import __version__
-from facecrop_core.errors import CancelledError, DiskFullError
+from facecrop_core.errors import CancelledError, DecodeError, DiskFullError
 from facecrop_core.pipeline.disk import DiskPatience, scan_bytes, warn_of_little_space
 from facecrop_core.pipeline.engine import engine_identity, open_engine
 from facecrop_core.pipeline.events import Note, Pace, Progress, Watch
 from facecrop_core.pipeline.faces import FaceMaker
 from facecrop_core.pipeline.grown import grow_in_scan
+from facecrop_core.pipeline.plans import Look, check_wanted, make_look
 from facecrop_core.pipeline.prescan import spans_to_scan, whole_coverage
 from facecrop_core.pipeline.project import Project, Scan, coverage_to_json, make_scan_key
 from facecrop_core.pipeline.wanted import references_digest, wanted_references
@@ -23,7 +25,7 @@ from facecrop_core.records import Coverage, Engine, Frame, Metric, Video
 from facecrop_core.settings import Settings
 from facecrop_core.table import SampleRow, ScanWriter, commit_table, read_samples
 from facecrop_core.track import LinkRules, link_tracks, number_shots
-from facecrop_core.video import RatePlan, SpansPlan, VideoReader, probe, video_to_json
+from facecrop_core.video import SpansPlan, VideoReader, probe, video_to_json
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +56,13 @@ def scan(
 
     Raises:
         SourceError, DecodeError, ModelError, OutputError: what was committed before stays.
+        SkippedError: the settings leave this video out.
         CancelledError: ``watch.stop`` was set; the scan can be resumed.
     """
     watch = watch or Watch()
     began = time.perf_counter()
-    video = probe(video_path)
+    video = dataclasses.replace(probe(video_path), deinterlace=settings.sampling.deinterlace)
+    check_wanted(video, settings)
     identity = engine_identity(settings)
     references = wanted_references(project, identity["embedder_sha256"], settings.prescan)
     wanted = references_digest(references) if settings.prescan.prescan else ""
@@ -81,11 +85,14 @@ def scan(
     watch.check_cancelled()
     warn_of_little_space(project.folder, scan_bytes(video, settings), watch)
     patient = DiskPatience(settings, watch, video.path.name)
-    record = patient(lambda: _start(project, folder, video, settings, identity, engine, existing))
+    if video.color_note:
+        watch.send(Note("warning", f"{video.path.name}: {video.color_note}"))
+    look = make_look(video, settings, watch, existing.content.get("look") if existing else None)
+    record = patient(lambda: _start(project, folder, video, settings, identity, engine, existing, look))
     writer = ScanWriter(folder, video.video_id, engine.embedder.model_sha256)
     try:
         spans = spans_to_scan(record, engine, references, settings, watch, patient)
-        coverage = _run(patient, writer, video, settings, engine, watch, spans)
+        coverage = _run(patient, writer, video, look, settings, engine, watch, spans)
         watch.send(Progress("tracks", video.path.name, faces=writer.stored_faces))
         watch.check_cancelled()
         patient(lambda: write_tracks(record, engine))
@@ -115,6 +122,7 @@ def _start(
     identity: dict[str, Any],
     engine: Engine,
     before: Scan | None,
+    look: Look,
 ) -> Scan:
     """Write scan.json and put the scan in force, so that even an interrupted one can be looked at.
 
@@ -129,6 +137,7 @@ def _start(
             "status": "running",
             "video": video_to_json(video),
             "settings": settings.changed(),
+            "look": look.facts,
             "engine": identity
             | {
                 "licence": engine.licence,
@@ -155,6 +164,7 @@ def _run(
     patient: DiskPatience,
     writer: ScanWriter,
     video: Video,
+    look: Look,
     settings: Settings,
     engine: Engine,
     watch: Watch,
@@ -163,14 +173,16 @@ def _run(
     """Decode, look and store until the video ends. On any end, what was looked at is committed."""
     if writer.next_sample > 0:
         watch.send(Note("info", f"Going on with the scan of {video.path.name} at {writer.resume_seconds:.1f} s."))
-    maker = FaceMaker(engine, settings.detection)
-    pace = Pace(video.duration_seconds, writer.resume_seconds)
-    plan = RatePlan(settings.sampling.fps)
+    maker = FaceMaker(engine, settings.detection, look.area)
+    total, start = look.total_seconds(video), max(look.start_seconds, writer.resume_seconds)
+    pace = Pace(total, start)
     with VideoReader(
         video,
-        plan if spans is None else SpansPlan(plan, spans),
-        engine.detector.canvas_size(video.width, video.height),
-        start_seconds=writer.resume_seconds,
+        look.plan if spans is None else SpansPlan(look.plan, spans),
+        engine.detector.canvas_size(*look.size(video)),
+        area=look.area,
+        start_seconds=start,
+        end_seconds=look.end_seconds,
     ) as reader:
         try:
             committed = time.perf_counter()
@@ -182,11 +194,11 @@ def _run(
                 due = time.perf_counter() - committed > SECONDS_PER_PART or len(writer.samples) >= SAMPLES_PER_PART
                 if due and patient(writer.flush):
                     committed = time.perf_counter()
-                _report(writer, video, pace, watch)
+                _report(writer, video, total, pace, watch)
                 watch.check_cancelled()
             patient(writer.flush)
             return reader.coverage()
-        except CancelledError:
+        except (CancelledError, DecodeError):
             _at_last(writer.flush)
             raise
 
@@ -227,14 +239,14 @@ def _batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
         yield batch
 
 
-def _report(writer: ScanWriter, video: Video, pace: Pace, watch: Watch) -> None:
+def _report(writer: ScanWriter, video: Video, total: float | None, pace: Pace, watch: Watch) -> None:
     waiting, done = writer.samples, writer.last_seconds
     watch.send(
         Progress(
             "scan",
             video.path.name,
             done,
-            video.duration_seconds,
+            total,
             writer.stored_samples + len(waiting),
             writer.stored_faces + sum(len(row.faces) for row in waiting),
             samples_per_second=pace.samples_per_second(),

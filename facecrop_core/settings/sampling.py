@@ -42,8 +42,8 @@ class SamplingSettings(Section):
         "content", "How cuts are found", "content: PySceneDetect's content detector. scene: FFmpeg's scene score."
     )
     shot_thresh: float | Auto = setting(
-        "auto", "Cut threshold", "How different the frames on both sides of a cut are: 0 to 255 for content (auto: 27), "
-        "0 to 1 for scene (auto: 0.4). Lower finds more cuts.", ge=0, le=255, step=0.05,
+        "auto", "Cut threshold", "How different the frames on both sides of a cut are: 0 to 255 for content (auto: "
+        "27), 0 to 1 for scene (auto: 0.4). Lower finds more cuts.", ge=0, le=255, step=0.05,
     )  # fmt: skip
     shot_frames: int = setting(
         1, "Frames per shot", "With shots: so many frames of each, spread evenly.", unit="frames", ge=1, le=1000, step=1

@@ -240,7 +240,7 @@ class DecodePass:
 
     def _jump(self, index: PacketIndex, now_seconds: float, next_seconds: float) -> None:
         """Go on from the keyframe before the next wanted frame, if that lies far ahead."""
-        if next_seconds - now_seconds < SEEK_GAP_SECONDS:
+        if next_seconds - now_seconds < SEEK_GAP_SECONDS or next_seconds == math.inf:
             return
         start_pts = self._start_pts or 0
         target = index.first_at(start_pts + math.ceil((next_seconds - TOLERANCE_SECONDS) / self._tick))

@@ -11,10 +11,7 @@ from facecrop_core.video.container import open_video
 from facecrop_core.video.decode_pass import SEEK_GAP_SECONDS, DecodePass, SeekMissedError, WantedFrame
 from facecrop_core.video.headers import first_frame
 from facecrop_core.video.index import PacketIndex, build_index
-from facecrop_core.video.sampling import Plan, RatePlan, Selector, Timeline
-
-ALL_FRAMES = RatePlan(100_000)
-"""Wants every frame, without knowing their times beforehand."""
+from facecrop_core.video.sampling import EVERY_FRAME, Plan, Selector, Timeline
 
 
 class Decoding:
@@ -91,7 +88,7 @@ def build_timeline(video: Video, on_packet: Callable[[], None] = lambda: None) -
 
 def _decoded_timeline(video: Video, on_packet: Callable[[], None]) -> Timeline:
     times, keyframes = array("d"), array("d")
-    for wanted in Decoding(video, ALL_FRAMES, on_packet=on_packet).frames():
+    for wanted in Decoding(video, EVERY_FRAME, on_packet=on_packet).frames():
         times.append(wanted.time_seconds)
         if wanted.key_frame:
             keyframes.append(wanted.time_seconds)

@@ -29,7 +29,7 @@ class Plan(Protocol):
         ...
 
     def time_of(self, number: int) -> float | None:
-        """The k-th time, or None when the plan has no more."""
+        """The k-th time. When there are no more: None, or infinity where the plan goes on to the end all the same."""
         ...
 
     def longest_gap(self) -> float:
@@ -72,10 +72,19 @@ class RatePlan:
         return None
 
 
-class TimesPlan:
-    """Exact times in seconds; put in order, doubles dropped."""
+EVERY_FRAME = RatePlan(100_000)
+"""Wants every frame without knowing their times beforehand; its sample numbers are of no use."""
 
-    def __init__(self, times: Iterable[float]) -> None:
+
+class TimesPlan:
+    """Exact times in seconds; put in order, doubles dropped.
+
+    Args:
+        to_the_end: whether the video is read to its end, so that it is found out where it was cut short.
+    """
+
+    def __init__(self, times: Iterable[float], to_the_end: bool = False) -> None:
+        self._after: float | None = math.inf if to_the_end else None
         self._times = array("d", sorted({max(float(t), 0.0) for t in times}))
 
     def times(self) -> Iterator[float]:
@@ -85,13 +94,13 @@ class TimesPlan:
         return bisect_right(self._times, time_seconds + TOLERANCE_SECONDS) - 1
 
     def time_of(self, number: int) -> float | None:
-        return self._times[number] if number < len(self._times) else None
+        return self._times[number] if number < len(self._times) else self._after
 
     def longest_gap(self) -> float:
         return max((b - a for a, b in zip([0.0, *self._times], self._times, strict=False)), default=0.0)
 
     def last_time(self) -> float | None:
-        return self._times[-1] if self._times else 0.0
+        return None if self._after else self._times[-1] if self._times else 0.0
 
 
 class KeyframesPlan(TimesPlan):
@@ -110,13 +119,13 @@ class Timeline:
 
 def step_plan(timeline: Timeline, step_frames: int = 1) -> TimesPlan:
     """Every so many-th frame, from the first on."""
-    return TimesPlan(timeline.times[::step_frames])
+    return TimesPlan(timeline.times[::step_frames], to_the_end=True)
 
 
 def keyframes_plan(timeline: Timeline) -> TimesPlan:
     """The keyframes, and nothing else decoded where that is possible."""
     plan = KeyframesPlan if timeline.from_packets else TimesPlan
-    return plan(timeline.keyframe_times)
+    return plan(timeline.keyframe_times, to_the_end=True)
 
 
 def spread(start_seconds: float, end_seconds: float, count: int) -> list[float]:
@@ -130,11 +139,6 @@ def sections_plan(start_seconds: float, end_seconds: float, count: int) -> Times
     third = (end_seconds - start_seconds) / 3
     starts = [start_seconds + i * third for i in range(3)]
     return TimesPlan(t for start in starts for t in spread(start, start + third, count))
-
-
-def shots_plan(spans: Iterable[tuple[float, float]], count: int) -> TimesPlan:
-    """``count`` times spread evenly over each shot."""
-    return TimesPlan(t for start, end in spans for t in spread(start, end, count))
 
 
 class Selector:
@@ -171,11 +175,15 @@ class Selector:
     def next_time(self) -> float | None:
         """The earliest time at which a frame can be wanted; None when the plan is done."""
         planned = None if self._over else self.plan.time_of(self.last_number + 1)
+        if planned == math.inf:
+            return self.end_seconds
         return None if planned is None or planned >= self.end_seconds else max(planned, self.start_seconds)
 
     def last_time(self) -> float | None:
-        """The last planned time that can be wanted, or None where there is no last."""
+        """Where the reading ends: the last planned time, or None for the end of the video."""
         if self.end_seconds == math.inf:
             return self.plan.last_time()
         number = self.plan.number_at(self.end_seconds - 2 * TOLERANCE_SECONDS)
+        if self.plan.time_of(number + 1) == math.inf:
+            return self.end_seconds
         return self.plan.time_of(number) or 0.0 if number >= 0 else 0.0
