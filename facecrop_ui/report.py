@@ -34,6 +34,7 @@ def report(
         "export": _job(export_job) if export_job is not None else None,
         "generation": snapshot.generation,
         "count": len(snapshot),
+        "looking": scan_job is not None and bool(scan_job.request.references),
         "names": snapshot.names,
         "videos": snapshot.videos,
         "engine": {k: snapshot.engine[k] for k in ("name", "licence", "match", "unsure") if k in snapshot.engine},

@@ -98,6 +98,7 @@ function showSliders(similarities, sharpnesses) {
   setValue(similarityControl, least, Number(least.toFixed(3)));
   setValue(sharpnessControl, sharpPosition(sharp) * 1000, sharp);
   similarityControl.help.textContent = some ? similarityWords(engine)
+    : fc.state?.looking && isRunning(fc.state.scan) && fc.choice.sim !== null ? 'Reading the photos…'
     : fc.choice.sim === null ? 'Similarity is off in this run’s settings: everyone is kept.'
     : 'Add photos of a person to tell people apart. Without them every face is kept.';
   sharpnessControl.help.textContent = sharp > 0 ? 'Blurred faces left of the line are left out.' : 'Off: blurred faces are kept, too.';
