@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+"""Endings of the images that can be a video's frames."""
+
 
 def utf8(name: str | Path) -> str:
     r"""A name as text that every table and database takes: bytes that are no UTF-8 read \xff, all else stays."""

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,12 @@ def faces(options: Namespace) -> int:
     )
 
 
+def fetch(options: Namespace) -> int:
+    from facecrop_core.cli.fetch import run_fetch
+
+    return run_fetch(options, _settings(options))
+
+
 def verify(options: Namespace) -> int:
     from facecrop_core.cli.verify import run_verify
 
@@ -83,9 +90,9 @@ def _settings(options: Namespace, own: dict[str, Any] | None = None) -> Settings
     return Settings().with_values((own or {}) | preset | setting_values(options))
 
 
-def _run_job(kind: Kind, options: Namespace, project: Path, settings: Settings, videos: list[Path]) -> int:
+def _run_job(kind: Kind, options: Namespace, project: Path, settings: Settings, videos: list[str]) -> int:
     from facecrop_core.pipeline.events import Watch
-    from facecrop_core.pipeline.jobs import JobRequest, run_job
+    from facecrop_core.pipeline.jobs import JobRequest, absolute_name, run_job
 
     if options.refs and options.refs_dir:
         raise UsageError("--refs and --refs-dir were both given.", "Use one of them.")
@@ -95,7 +102,7 @@ def _run_job(kind: Kind, options: Namespace, project: Path, settings: Settings, 
     request = JobRequest(
         kind,
         project.absolute(),
-        tuple(path.absolute() for path in videos),
+        tuple(absolute_name(name, Path.cwd()) for name in videos),
         tuple(path.absolute() for path in references),
         options.refs_dir is not None,
         None if kind == "scan" else options.out.absolute(),
@@ -152,18 +159,29 @@ def describe_result(result: dict[str, Any]) -> str:
     lines = []
     for row in result["videos"]:
         name = readable(Path(row["video"]).name)
-        if row["status"] == "failed":
-            lines.append(f"{name}: failed. {readable(row['error'])}")
+        if row["status"] in ("failed", "skipped"):
+            lines.append(f"{name}: {row['status']}. {readable(row.get('error') or row['reason'])}")
             continue
         again = " (scanned before, nothing to do)" if row["reused"] else f" in {row['seconds']:.1f} s"
         lines.append(f"{name}: {row['faces']} faces in {row['samples']} frames{again}, engine {row['engine']}")
         if row["status"] == "partial":
             until, expected = row["coverage"]["decoded_until_seconds"], row["coverage"]["expected_seconds"]
             lines.append(f"  PARTIAL: only {until:.1f} of {expected or 0:.1f} s could be decoded without damage.")
+    if len(result["videos"]) > 1:
+        lines.append(_describe_queue(result))
     if "out" in result:
         lines += _describe_export(result)
     lines.append(f"Project: {readable(result['project'])}")
     return "\n".join(lines)
+
+
+def _describe_queue(result: dict[str, Any]) -> str:
+    """One line about several videos."""
+    counts = Counter(row["status"] for row in result["videos"])
+    states = ", ".join(
+        f"{counts[state]} {state}" for state in ("complete", "partial", "skipped", "failed") if counts[state]
+    )
+    return f"{len(result['videos'])} videos: {states}; {result['faces']} faces in {result['samples']} frames"
 
 
 def _describe_export(result: dict[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ from facecrop_core.names import readable
 from facecrop_core.settings import SECTIONS, FlagParser, add_setting_flags, normalise
 from facecrop_core.settings.controls import FALSE_WORDS, TRUE_WORDS
 
+VIDEO_HELP = "Videos, folders of videos or of images, .txt lists, patterns, or links."
 PRODUCE_SECTIONS = ("matching", "framing", "gate", "export", "logging")
 
 
@@ -55,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     names = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=FlagParser)
     _add_extract(names)
     _add_scan(names)
+    _add_fetch(names)
     _add_export(names)
     _add_faces(names)
     _add_verify(names)
@@ -105,8 +107,8 @@ def _add_references(parser: argparse.ArgumentParser) -> None:
 
 def _add_extract(names: Any) -> None:
     parser = _command(names, "extract", commands.extract, "Scan videos and write the crops, all in one go.")
-    parser.add_argument("videos", nargs="*", type=Path, metavar="VIDEO", help="Videos, or folders of videos.")
-    parser.add_argument("--video", dest="more_videos", action="append", type=Path, default=[], metavar="VIDEO",
+    parser.add_argument("videos", nargs="*", metavar="VIDEO", help=VIDEO_HELP)
+    parser.add_argument("--video", dest="more_videos", action="append", default=[], metavar="VIDEO",
                         help="The same as a VIDEO, as face_extract spells it.")  # fmt: skip
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="Where the dataset is written.")
     parser.add_argument("--project", type=Path, metavar="DIR", help="Where the scan is kept; default: OUT.facecrop.")
@@ -117,11 +119,19 @@ def _add_extract(names: Any) -> None:
 
 def _add_scan(names: Any) -> None:
     parser = _command(names, "scan", commands.scan, "Find and measure every face of videos; writes no crops.")
-    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="Videos, or folders of videos.")
+    parser.add_argument("videos", nargs="+", metavar="VIDEO", help=VIDEO_HELP)
     parser.add_argument("--project", required=True, type=Path, metavar="DIR", help="Where the scan is kept.")
     _add_preset(parser)
     _add_references(parser)
     add_setting_flags(parser, tuple(SECTIONS))
+
+
+def _add_fetch(names: Any) -> None:
+    parser = _command(names, "fetch", commands.fetch, "Fetch the videos behind links, and nothing more.")
+    parser.add_argument("links", nargs="+", metavar="LINK", help="Links, or .txt lists of them.")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="Where they are kept; default: this folder.")
+    _add_preset(parser)
+    add_setting_flags(parser, ("fetch",))
 
 
 def _add_export(names: Any) -> None:

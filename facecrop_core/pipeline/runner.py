@@ -20,6 +20,7 @@ from typing import Any, Literal
 from facecrop_core.errors import CancelledError, FacecropError
 from facecrop_core.pipeline.events import Event, Note, Progress, Watch
 from facecrop_core.pipeline.jobs import JobRequest, run_job
+from facecrop_core.sources import is_link
 from facecrop_core.table import commit_json, read_json
 
 State = Literal["running", "done", "cancelled", "failed", "interrupted"]
@@ -145,7 +146,8 @@ class Runner:
         content = read_json(path)
         request = content["request"]
         request |= {key: Path(request[key]) for key in ("project", "out") if request[key] is not None}
-        request |= {key: tuple(Path(text) for text in request[key]) for key in ("videos", "references")}
+        request |= {"references": tuple(Path(text) for text in request["references"])}
+        request |= {"videos": tuple(text if is_link(text) else Path(text) for text in request["videos"])}
         progress = content["progress"]
         state = "interrupted" if content["state"] == "running" else content["state"]
         self._jobs[content["token"]] = Job(

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from facecrop_core.errors import SettingsError
 from facecrop_core.settings.controls import Control, control_of
 from facecrop_core.settings.prescan import PrescanSettings
+from facecrop_core.settings.fetching import FetchSettings
 from facecrop_core.settings.sampling import SamplingSettings
 from facecrop_core.settings.section import Section
 from facecrop_core.settings.sections import (
@@ -35,6 +36,7 @@ class Settings(Section):
     engine: EngineSettings = EngineSettings()
     runtime: RuntimeSettings = RuntimeSettings()
     source: SourceSettings = SourceSettings()
+    fetch: FetchSettings = FetchSettings()
     sampling: SamplingSettings = SamplingSettings()
     prescan: PrescanSettings = PrescanSettings()
     detection: DetectionSettings = DetectionSettings()

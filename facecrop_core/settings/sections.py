@@ -46,6 +46,10 @@ class RuntimeSettings(Section):
 class SourceSettings(Section):
     TITLE = "Sources"
 
+    extensions: str | None = setting(
+        None, "Extensions", "Which files of a folder are taken, such as 'mp4;mkv'; off: all kinds that are known.",
+        form="endings parted by ; or spaces",
+    )  # fmt: skip
     min_resolution: int | None = setting(
         None, "Smallest video", "Videos whose shorter side is below this are skipped, with a word.",
         unit="px", ge=1, le=16384, step=1, off_values=(0,),
@@ -219,6 +223,10 @@ class ExportSettings(Section):
         "png", "Image format", "What the crops are written as.", common=True
     )
     image_quality: int = setting(95, "Image quality", "For JPEG and WebP.", ge=1, le=100, step=1)
+    prefix: str | None = setting(
+        None, "Prefix", "Where a project holds several videos, crops are named PREFIX, the video's number, _ and their "
+        "own: vid01_000001.png.",
+    )  # fmt: skip
     contact_sheet: bool = setting(True, "Contact sheet", "Writes one picture with all crops beside the dataset.")
     max_total_bytes: int | None = setting(
         None, "Largest dataset", "Export stops, whole and tidy, before its crops would take more than this; "
