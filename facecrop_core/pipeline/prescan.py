@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,12 +16,13 @@ from facecrop_core.pipeline.disk import DiskPatience
 from facecrop_core.pipeline.events import Note, Pace, Progress, Watch
 from facecrop_core.pipeline.faces import FaceMaker
 from facecrop_core.pipeline.grown import store_grown
+from facecrop_core.pipeline.plans import Look
 from facecrop_core.pipeline.project import Scan, coverage_from_json, coverage_to_json
 from facecrop_core.pipeline.wanted import growth_rules, span_rules
 from facecrop_core.records import Coverage, Engine, FloatArray, Frame, Reference, Video
 from facecrop_core.settings import Settings
 from facecrop_core.table import FaceRow, SampleRow
-from facecrop_core.video import RatePlan, VideoReader
+from facecrop_core.video import RatePlan, SpansPlan, VideoReader
 
 BATCH_FRAMES = 8
 SLOTS = 16
@@ -51,22 +53,23 @@ class Prescan:
         }
 
 
-def spans_to_scan(
+def narrow(
+    look: Look,
     record: Scan,
     engine: Engine,
     references: Sequence[Reference],
     settings: Settings,
     watch: Watch,
     patient: DiskPatience,
-) -> list[Span] | None:
-    """The spans of a scan's video that a pre-scan chooses, or None where none is asked for.
+) -> Look:
+    """What a scan looks at, cut down to the spans that a pre-scan chooses where one is asked for.
 
     What it found is stored with the scan before anything else is done, so that a resumed scan does not repeat it.
     """
     if not settings.prescan.prescan:
-        return None
+        return look
     if "prescan" not in record.content:
-        found = prescan(record.video, engine, references, settings, watch)
+        found = prescan(record.video, look, engine, references, settings, watch)
 
         def store() -> None:
             store_grown(record, "prescan", found.grown, references)
@@ -75,7 +78,8 @@ def spans_to_scan(
 
         patient(store)
         watch.send(describe(found, record.video))
-    return [(float(start), float(end)) for start, end in record.content["prescan"]["spans"]]
+    spans = [(float(start), float(end)) for start, end in record.content["prescan"]["spans"]]
+    return dataclasses.replace(look, plan=SpansPlan(look.plan, spans))
 
 
 def whole_coverage(record: Scan, coverage: Coverage) -> Coverage:
@@ -92,8 +96,10 @@ def whole_coverage(record: Scan, coverage: Coverage) -> Coverage:
     )
 
 
-def prescan(video: Video, engine: Engine, references: Sequence[Reference], settings: Settings, watch: Watch) -> Prescan:
-    """Look at every so many-th frame, small, for people who are near a reference.
+def prescan(
+    video: Video, look: Look, engine: Engine, references: Sequence[Reference], settings: Settings, watch: Watch
+) -> Prescan:
+    """Look at every so many-th frame of what a scan would look at, small, for people who are near a reference.
 
     Faces are found in the small picture and embedded from the frame's own pixels, as in the scan.
 
@@ -104,13 +110,19 @@ def prescan(video: Video, engine: Engine, references: Sequence[Reference], setti
     rules = span_rules(settings.prescan, engine.calibration)
     bank = ReferenceBank(references, engine.calibration.metric, growth_rules(settings.prescan, engine.calibration))
     conf = {"det_thresh": settings.prescan.prescan_face_conf}
-    maker = FaceMaker(engine, settings.detection.model_copy(update=conf))
-    hysteresis, grown, pace = Hysteresis(rules), list[Reference](), Pace(video.duration_seconds)
-    start, end = settings.sampling.fragment()
+    maker = FaceMaker(engine, settings.detection.model_copy(update=conf), look.area)
+    hysteresis, grown, pace = Hysteresis(rules), list[Reference](), Pace(look.total_seconds(video), look.start_seconds)
     plan = RatePlan(float(video.frame_rate or USUAL_RATE) / settings.prescan.prescan_stride)
-    canvas = small_canvas(engine.detector.canvas_size(video.width, video.height), settings.prescan.prescan_max_width)
+    canvas = small_canvas(engine.detector.canvas_size(*look.size(video)), settings.prescan.prescan_max_width)
     with VideoReader(
-        video, plan, canvas, start_seconds=start, end_seconds=end, slots=SLOTS, threads=usable_cores()
+        video,
+        plan,
+        canvas,
+        area=look.area,
+        start_seconds=look.start_seconds,
+        end_seconds=look.end_seconds,
+        slots=SLOTS,
+        threads=usable_cores(),
     ) as reader:
         for row in _rows(maker, reader):
             vectors = _embeddings(row)
@@ -120,9 +132,9 @@ def prescan(video: Video, engine: Engine, references: Sequence[Reference], setti
             for added in bank.grow(vectors, sharpness):
                 grown.append(_grown(added.person, added.distance, row.faces[added.face], video, row.time_seconds))
             pace.samples += 1
-            _report(video, pace, row.time_seconds, watch)
+            _report(video, look, pace, row.time_seconds, watch)
         coverage = reader.coverage()
-    limits = (start, max(coverage.decoded_until_seconds, start))
+    limits = (look.start_seconds, max(coverage.decoded_until_seconds, look.start_seconds))
     spans = round_off(hysteresis.spans(), rules, limits)
     return Prescan(spans, grown, pace.samples, time.perf_counter() - began, coverage)
 
@@ -162,14 +174,14 @@ def _grown(person: str, distance: float, face: FaceRow, video: Video, time_secon
     return Reference(person, source, face.embedding, face.thumb_jpeg, face.det_score, note)
 
 
-def _report(video: Video, pace: Pace, done: float, watch: Watch) -> None:
+def _report(video: Video, look: Look, pace: Pace, done: float, watch: Watch) -> None:
     watch.check_cancelled()
     watch.send(
         Progress(
             "prescan",
             video.path.name,
             done,
-            video.duration_seconds,
+            look.total_seconds(video),
             pace.samples,
             samples_per_second=pace.samples_per_second(),
             seconds_left=pace.seconds_left(done),

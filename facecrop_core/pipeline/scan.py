@@ -18,14 +18,14 @@ from facecrop_core.pipeline.events import Note, Pace, Progress, Watch
 from facecrop_core.pipeline.faces import FaceMaker
 from facecrop_core.pipeline.grown import grow_in_scan
 from facecrop_core.pipeline.plans import Look, check_wanted, make_look
-from facecrop_core.pipeline.prescan import spans_to_scan, whole_coverage
+from facecrop_core.pipeline.prescan import narrow, whole_coverage
 from facecrop_core.pipeline.project import Project, Scan, coverage_to_json, make_scan_key
 from facecrop_core.pipeline.wanted import references_digest, wanted_references
 from facecrop_core.records import Coverage, Engine, Frame, Metric, Video
 from facecrop_core.settings import Settings
 from facecrop_core.table import SampleRow, ScanWriter, commit_table, read_samples
 from facecrop_core.track import LinkRules, link_tracks, number_shots
-from facecrop_core.video import SpansPlan, VideoReader, probe, video_to_json
+from facecrop_core.video import VideoReader, probe, video_to_json
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,9 @@ def scan(
     """
     watch = watch or Watch()
     began = time.perf_counter()
-    video = dataclasses.replace(probe(video_path), deinterlace=settings.sampling.deinterlace)
+    video = dataclasses.replace(
+        probe(video_path, image_fps=settings.sampling.image_fps), deinterlace=settings.sampling.deinterlace
+    )
     check_wanted(video, settings)
     identity = engine_identity(settings)
     references = wanted_references(project, identity["embedder_sha256"], settings.prescan)
@@ -91,8 +93,8 @@ def scan(
     record = patient(lambda: _start(project, folder, video, settings, identity, engine, existing, look))
     writer = ScanWriter(folder, video.video_id, engine.embedder.model_sha256)
     try:
-        spans = spans_to_scan(record, engine, references, settings, watch, patient)
-        coverage = _run(patient, writer, video, look, settings, engine, watch, spans)
+        look = narrow(look, record, engine, references, settings, watch, patient)
+        coverage = _run(patient, writer, video, look, settings, engine, watch)
         watch.send(Progress("tracks", video.path.name, faces=writer.stored_faces))
         watch.check_cancelled()
         patient(lambda: write_tracks(record, engine))
@@ -168,7 +170,6 @@ def _run(
     settings: Settings,
     engine: Engine,
     watch: Watch,
-    spans: list[tuple[float, float]] | None,
 ) -> Coverage:
     """Decode, look and store until the video ends. On any end, what was looked at is committed."""
     if writer.next_sample > 0:
@@ -178,7 +179,7 @@ def _run(
     pace = Pace(total, start)
     with VideoReader(
         video,
-        look.plan if spans is None else SpansPlan(look.plan, spans),
+        look.plan,
         engine.detector.canvas_size(*look.size(video)),
         area=look.area,
         start_seconds=start,

@@ -77,7 +77,9 @@ class DecodePass:
         self._finds_losses = self._context.name in EVERY_FRAME_COMES_OUT
         self._may_drop = self._context.name in DROPPABLE_ALONE and self._context.field_order in PROGRESSIVE
         self._dropping = False
-        self._only_keyframes = isinstance(selector.plan, KeyframesPlan) and self._counts_packets
+        self._only_keyframes = (
+            isinstance(getattr(selector.plan, "whole", selector.plan), KeyframesPlan) and self._counts_packets
+        )
         if self._only_keyframes:
             self._context.skip_frame = "NONKEY"
         self._deinterlace = video.deinterlace

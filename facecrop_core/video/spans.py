@@ -20,7 +20,7 @@ class SpansPlan:
     """
 
     def __init__(self, plan: Plan, spans: Sequence[tuple[float, float]]) -> None:
-        self._plan = plan
+        self.whole = plan
         self._firsts: list[int] = []
         self._lasts: list[int] = []
         for start, end in sorted(spans):
@@ -35,24 +35,24 @@ class SpansPlan:
     def times(self) -> Iterator[float]:
         for first, last in zip(self._firsts, self._lasts, strict=True):
             for number in range(first, last + 1):
-                planned = self._plan.time_of(number)
+                planned = self.whole.time_of(number)
                 assert planned is not None, "a plan has a time for each number up to number_at"
                 yield planned
 
     def number_at(self, time_seconds: float) -> int:
-        number = self._plan.number_at(time_seconds)
+        number = self.whole.number_at(time_seconds)
         span = bisect_right(self._firsts, number) - 1
         return min(number, self._lasts[span]) if span >= 0 else -1
 
     def time_of(self, number: int) -> float | None:
         span = bisect_left(self._lasts, number)
-        return self._plan.time_of(max(number, self._firsts[span])) if span < len(self._lasts) else None
+        return self.whole.time_of(max(number, self._firsts[span])) if span < len(self._lasts) else None
 
     def longest_gap(self) -> float:
-        ends = [0.0, *(self._plan.time_of(last) or 0.0 for last in self._lasts)]
-        starts = [self._plan.time_of(first) or 0.0 for first in self._firsts]
+        ends = [0.0, *(self.whole.time_of(last) or 0.0 for last in self._lasts)]
+        starts = [self.whole.time_of(first) or 0.0 for first in self._firsts]
         between = max((start - end for end, start in zip(ends, starts, strict=False)), default=0.0)
-        return max(between, self._plan.longest_gap() if self._firsts else 0.0)
+        return max(between, self.whole.longest_gap() if self._firsts else 0.0)
 
     def last_time(self) -> float | None:
-        return self._plan.time_of(self._lasts[-1]) if self._lasts else 0.0
+        return self.whole.time_of(self._lasts[-1]) if self._lasts else 0.0

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""What a pre-scan saves and what it loses: one video scanned whole and by spans, in turn.
+
+  prescan.py VIDEO --refs PHOTO --pack PACK_DIR [--fps 8] [--runs 1] [--set prescan_stride=12 …]
+
+Prints one JSON object: the median seconds of both (loading models left out), ``ratio`` = pre-scan ÷ whole, and
+``found_again``: the share of the wanted person's faces that the whole scan keeps which the other keeps, too (a box with
+an IoU of 0.5 or more on the same frame).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facecrop_core import Project, produce
+from facecrop_core.geometry import iou_matrix
+
+FACECROP = Path(sys.executable).with_name("facecrop")
+Kept = dict[int, NDArray[np.float32]]
+
+
+def scan(options: argparse.Namespace, project: Path, *flags: str) -> dict[str, Any]:
+    """Scan with references and give what the command says of the video."""
+    command = [str(FACECROP), "scan", str(options.video), "--project", str(project), "--refs", *map(str, options.refs)]
+    command += ["--pack", options.pack, "--fps", options.fps, "--json", *flags]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode not in (0, 3):
+        raise SystemExit(f"{' '.join(command)}\n{done.stderr[-2000:]}")
+    return dict(json.loads(done.stdout.strip().splitlines()[-1])["videos"][0])
+
+
+def kept_boxes(folder: Path) -> Kept:
+    """Boxes of the kept faces of each frame."""
+    project = Project.open(folder)
+    boxes: dict[int, list[NDArray[np.float32]]] = {}
+    for produced in produce(project, project.settings):
+        for row in produced.kept:
+            boxes.setdefault(int(produced.table["frame"][row]), []).append(produced.table.boxes_xyxy[row])
+    return {frame: np.stack(of_frame) for frame, of_frame in boxes.items()}
+
+
+def found_again(whole: Kept, spans: Kept) -> float:
+    """Share of the boxes of ``whole`` that have a partner in ``spans``."""
+    found = sum(
+        int((iou_matrix(boxes, spans[frame]).max(axis=1) >= 0.5).sum())
+        for frame, boxes in whole.items()
+        if frame in spans
+    )
+    return found / max(sum(len(boxes) for boxes in whole.values()), 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("video", type=Path)
+    parser.add_argument("--refs", required=True, nargs="+", type=Path)
+    parser.add_argument("--pack", required=True)
+    parser.add_argument("--fps", default="8")
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of the pre-scan")
+    options = parser.parse_args()
+    flags = ["--prescan=on", *(f"--{pair}" for pair in options.set)]
+    whole, spans = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for run in range(options.runs):
+            whole.append(scan(options, Path(folder) / f"whole{run}"))
+            spans.append(scan(options, Path(folder) / f"spans{run}", *flags))
+        kept, again = kept_boxes(Path(folder) / "whole0"), kept_boxes(Path(folder) / "spans0")
+    whole_seconds, spans_seconds = (statistics.median(row["seconds"] for row in rows) for rows in (whole, spans))
+    result = {
+        "whole_seconds": whole_seconds,
+        "prescan_seconds": spans_seconds,
+        "coarse_pass_seconds": statistics.median(row["prescan"]["seconds"] for row in spans),
+        "ratio": round(spans_seconds / whole_seconds, 3),
+        "kept_whole": sum(map(len, kept.values())),
+        "kept_prescan": sum(map(len, again.values())),
+        "found_again": round(found_again(kept, again), 4),
+        "span_seconds": spans[0]["prescan"]["span_seconds"],
+        "grown": spans[0]["prescan"]["grown"],
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
