@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from facecrop_core.errors import FacecropError, ProjectError
+from facecrop_core.errors import FacecropError, ProjectError, SourceError
 from facecrop_core.pipeline.events import Progress, Watch
 from facecrop_core.pipeline.locking import check_free
 from facecrop_core.pipeline.project import Project, Scan
@@ -82,7 +82,7 @@ def _check_source(video: Video) -> Iterator[Finding]:
     try:
         if fingerprint(video.path) != video.video_id:
             yield Finding("changed", video.path, "the video is not the one that was scanned; scan it again")
-    except FileNotFoundError:
+    except (FileNotFoundError, SourceError):
         words = "the video is gone; crops cannot be exported until it is back (is its volume mounted?)"
         yield Finding("missing", video.path, words)
     except OSError as error:

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from facecrop_core.errors import SettingsError
 from facecrop_core.settings.controls import Control, control_of
-from facecrop_core.settings.prescan import PrescanSettings
 from facecrop_core.settings.fetching import FetchSettings
+from facecrop_core.settings.prescan import PrescanSettings
 from facecrop_core.settings.sampling import SamplingSettings
 from facecrop_core.settings.section import Section
 from facecrop_core.settings.sections import (

@@ -24,6 +24,7 @@ from facecrop_core.records import Video
 from facecrop_core.video.convert import Converter
 from facecrop_core.video.decoding import Decoding, build_timeline
 from facecrop_core.video.headers import read_headers, video_to_json
+from facecrop_core.video.images import IMAGES, ImageDecoding, image_timeline, read_image_headers
 from facecrop_core.video.limits import PROBE_BYTES, decoding_bytes, limit_process, renew_processor_time
 from facecrop_core.video.ring import Area, RingLayout, open_shared
 from facecrop_core.video.sampling import Plan
@@ -60,7 +61,8 @@ class ProbeJob:
         return PROBE_BYTES
 
     def run(self, free: FreeSlots, outbox: Outbox) -> None:
-        outbox.send("answer", video_to_json(read_headers(self.path, outbox.alive)))
+        read = read_image_headers if self.path.is_dir() else read_headers
+        outbox.send("answer", video_to_json(read(self.path, outbox.alive)))
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ class TimelineJob:
         return decoding_bytes(self.video, 1, 0)
 
     def run(self, free: FreeSlots, outbox: Outbox) -> None:
-        timeline = build_timeline(self.video, outbox.alive)
+        images = self.video.codec == IMAGES
+        timeline = image_timeline(self.video) if images else build_timeline(self.video, outbox.alive)
         times, keyframes = timeline.times, timeline.keyframe_times
         outbox.send("answer", [times.tolist(), keyframes.tolist(), timeline.from_packets])
 
@@ -102,9 +105,12 @@ class ReadJob:
         slots = self.layout.views(open_shared(self.shared, self.layout.slot_bytes * self.layout.slots))
         outbox.send("open")
         converter = Converter(self.video, self.layout.canvas_size, self.area)
-        decoding = Decoding(
-            self.video, self.plan, self.start_seconds, self.end_seconds, threads=self.threads, on_packet=outbox.alive
-        )
+        span = self.start_seconds, self.end_seconds
+        decoding: Decoding | ImageDecoding
+        if self.video.codec == IMAGES:
+            decoding = ImageDecoding(self.video, self.plan, *span, on_packet=outbox.alive)
+        else:
+            decoding = Decoding(self.video, self.plan, *span, threads=self.threads, on_packet=outbox.alive)
         for wanted in decoding.frames():
             slot = free.get()
             converter.write(wanted.picture, slots[slot])
