@@ -52,7 +52,7 @@ class CoverageLog:
             self.damage_until(time_seconds)
         self.count += 1
         self.good_seconds = time_seconds
-        self.until_seconds = max(self.until_seconds, time_seconds + frame_seconds)
+        self.until_seconds = time_seconds + frame_seconds  # what an earlier frame claimed was wrong if it was later
 
     def damage_until(self, time_seconds: float) -> None:
         """The stretch from the last good frame to this time is damaged."""

@@ -22,6 +22,15 @@ FORMATS = (
 """FFmpeg's demuxers that may open a file. Playlists (concat, hls, dash, sdp) and the text and image demuxers, which
 read other files or make frames out of anything, are left out; a few of sound alone are in for a clear message."""
 
+DECODERS = (
+    "h264,hevc,vvc,av1,libdav1d,vp8,vp9,libvpx,libvpx-vp9,mpeg1video,mpeg2video,mpeg4,msmpeg4v1,msmpeg4v2,msmpeg4,"
+    "h261,h263,h263p,flv,wmv1,wmv2,wmv3,vc1,mjpeg,mjpegb,jpeg2000,prores,dnxhd,cfhd,ffv1,ffvhuff,huffyuv,utvideo,"
+    "rawvideo,v210,v410,qtrle,rpza,svq1,svq3,cinepak,theora,dvvideo,rv10,rv20,rv30,rv40,vp6,vp6f,gif,png"
+)
+"""FFmpeg's decoders of pictures that may run: those of films that people have. The three hundred others are seldom
+looked after, and MagicYUV (CVE-2026-8461) was not the first of them to write where it should not."""
+SOUND_DECODERS = "aac,mp2,mp3,mp3float,ac3,eac3,opus,libopus,vorbis,flac,alac,wmav1,wmav2,pcm_s16le,pcm_s16be,pcm_s24le"
+"""Needed only to open some containers; sound is never decoded."""
 MAX_PIXELS = 8192 * 8192
 """Frames with more pixels are refused, so that a forged header cannot take all memory."""
 
@@ -41,7 +50,12 @@ def open_container(path: Path) -> InputContainer:
     """
     import av
 
-    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
+    options = {
+        "format_whitelist": FORMATS,
+        "protocol_whitelist": "file",
+        "codec_whitelist": f"{DECODERS},{SOUND_DECODERS}",
+        "max_pixels": str(MAX_PIXELS),
+    }
     return av.open("file:" + os.path.abspath(os.fspath(path)), "r", options=options, metadata_errors="replace")
 
 
@@ -68,6 +82,11 @@ def open_video(path: Path, threads: int = 1) -> Iterator[tuple[InputContainer, V
         stream = find_video_stream(container)
         if stream is None:
             raise SourceError(f"'{name}' holds no video.", "It may be sound only; choose a file with moving pictures.")
+        if stream.codec_context.name not in DECODERS.split(","):
+            raise SourceError(
+                f"'{name}' is coded as {stream.codec_context.name}, which is not decoded here.",
+                "Convert it to H.264 or FFV1 first, on a machine that may run any decoder.",
+            )
         # Faults of single frames that frame threads keep to themselves are found by the decoding loop.
         stream.codec_context.thread_type = "AUTO" if threads > 1 else "NONE"
         stream.codec_context.thread_count = threads

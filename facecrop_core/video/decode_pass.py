@@ -71,11 +71,12 @@ class DecodePass:
     ) -> None:
         self.log = CoverageLog()
         self._container, self._stream, self._selector = container, stream, selector
-        self._index, self._on_packet = index, on_packet
+        self._index, self._on_packet = None if video.deinterlace == "on" else index, on_packet
         self._context = stream.codec_context
         self._counts_packets = self._context.name in ONE_FRAME_PER_PACKET
         self._finds_losses = self._context.name in EVERY_FRAME_COMES_OUT
-        self._may_drop = self._context.name in DROPPABLE_ALONE and self._context.field_order in PROGRESSIVE
+        droppable = self._context.name in DROPPABLE_ALONE and video.deinterlace != "on"
+        self._may_drop = droppable and self._context.field_order in PROGRESSIVE
         self._dropping = False
         self._only_keyframes = (
             isinstance(getattr(selector.plan, "whole", selector.plan), KeyframesPlan) and self._counts_packets
@@ -83,8 +84,6 @@ class DecodePass:
         if self._only_keyframes:
             self._context.skip_frame = "NONKEY"
         self._deinterlace = video.deinterlace
-        if self._deinterlace == "on":
-            self._may_drop, self._index = False, None
         self._earliest: dict[int, int] = {}
         self._tick = stream.time_base or Fraction(1, 90000)
         self._frame_seconds = float(1 / video.frame_rate) if video.frame_rate else DEFAULT_FRAME_SECONDS
@@ -159,16 +158,14 @@ class DecodePass:
             return
         backwards = packet.dts is not None and packet.dts < self._last_dts
         if packet.pts is None or backwards:  # times are no guide here: take every frame as it comes
-            self._counts_packets = self._may_drop = False
-            self._drop(False)
+            self._stop_counting()
             return
         self._last_dts = self._last_dts if packet.dts is None else packet.dts
         self._sent_pts = max(self._sent_pts, packet.pts)
         if not self._counts_packets or not is_shown(packet) or packet.pts < self._floor_pts:
             return
         if self._only_keyframes:
-            self._order.push(packet.pts, may_drop=not packet.is_keyframe)
-            return
+            return self._order.push(packet.pts, may_drop=not packet.is_keyframe)
         may_drop = self._may_drop and self._start_pts is not None and not self._could_be_wanted(packet.pts)
         self._drop(may_drop)
         self._order.push(packet.pts, may_drop)
@@ -187,6 +184,12 @@ class DecodePass:
         if len(self._earliest) > 64:
             self._earliest = {n: p for n, p in self._earliest.items() if n > self._selector.last_number}
         return True
+
+    def _stop_counting(self) -> None:
+        """From here on, packets do not tell which frames there are."""
+        self._counts_packets = self._may_drop = False
+        self._order = ShownOrder()
+        self._drop(False)
 
     def _drop(self, dropping: bool) -> None:
         if dropping != self._dropping:
@@ -214,7 +217,7 @@ class DecodePass:
                     self.log.fault = True
                 index = counted - self._uncounted
         if picture.interlaced_frame:  # two packets may make one frame, and one field refer to the other
-            self._counts_packets = self._may_drop = False
+            self._stop_counting()
             self._index = None  # a jump would part it from its neighbours
         self._last_index, self._last_seconds = max(index, self._last_index + 1), seconds
         return self._last_index, seconds
