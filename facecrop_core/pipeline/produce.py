@@ -125,6 +125,7 @@ def write_dataset(project: Project, settings: Settings, out: Path, watch: Watch 
     total = sum(len(produced.kept) for produced in everything)
     people = sorted({name for produced in everything for name in produced.matches.names})
     saved: Counter[str] = Counter()
+    watch.send(Progress("export", total=total))
     watch.check_cancelled()
     patient = DiskPatience(settings, watch)
     videos = [produced.scan.video.video_id for produced in everything]

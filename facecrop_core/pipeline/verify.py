@@ -63,6 +63,9 @@ def verify(folder: Path, dataset: Path | None = None, watch: Watch | None = None
 
 def _check_scan(folder: Path, project: Project) -> Iterator[Finding]:
     in_force = folder in {project.scan_folder(*names) for names in project.scan_names()}
+    if not in_force and not (folder / "scan.json").exists():
+        yield Finding("orphaned", folder, "a scan that had hardly begun", harmless=True)
+        return
     try:
         scan = Scan.open(folder)
         video, embedder = scan.video, str(scan.engine["embedder_sha256"])
@@ -104,6 +107,9 @@ def _check_people(path: Path) -> Iterator[Finding]:
         with closing(sqlite3.connect(address, uri=True)) as database:
             answers = [str(answer) for (answer,) in database.execute("PRAGMA integrity_check(3)")]
     except sqlite3.Error as error:
+        if path.with_name(path.name + "-journal").exists():
+            yield Finding("orphaned", path, "a change was cut short; it is taken back at the next run", harmless=True)
+            return
         answers = [str(error)]
     if answers != ["ok"]:
         words = f"the database is damaged ({'; '.join(answers)}); delete it and name the references again"
