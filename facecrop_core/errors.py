@@ -49,6 +49,10 @@ class SkippedError(FacecropError):
     """A video that the settings leave out: too small, or without the wanted fragment."""
 
 
+class TooLargeError(FetchError):
+    """What a link gives is larger than is allowed."""
+
+
 class DecodeError(FacecropError):
     """The decoding process failed or died in the middle of a video."""
 

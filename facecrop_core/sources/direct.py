@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from facecrop_core.errors import FetchError
+from facecrop_core.errors import FetchError, TooLargeError
 from facecrop_core.sources import guard
 from facecrop_core.sources.links import direct_stem, direct_suffix
 from facecrop_core.sources.shelf import Entry, Shelf, disk_errors, hash_url, now_utc
@@ -70,6 +70,9 @@ class DirectDownload:
             try:
                 self._go_on()
                 return self._finish()
+            except TooLargeError:
+                self._shelf.forget_parts(self.stem)
+                raise
             except urllib.error.HTTPError as error:
                 raise http_error(error.code) from error
             except (OSError, http.client.HTTPException, BrokenOffError) as error:
@@ -107,7 +110,7 @@ class DirectDownload:
             raise FetchError("The link leads to a page and not to a video.", "Copy the address of the video itself.")
         total = _total(response, start)
         if total is not None and total > self._max_bytes:
-            raise self._too_large()
+            raise too_large_error(self._max_bytes)
         self._shelf.make_room(None if total is None else total - start)
 
     def _receive(self, response: Any, start: int) -> None:
@@ -119,17 +122,13 @@ class DirectDownload:
             while block := response.read(BLOCK_BYTES):
                 done += len(block)
                 if done > self._max_bytes:
-                    raise self._too_large()
+                    raise too_large_error(self._max_bytes)
                 with disk_errors(self._part):
                     while block:
                         block = block[file.write(block) :]
                 self._report(done, total)
         if total is not None and done < total:
             raise BrokenOffError(f"{done} of {total} bytes")
-
-    def _too_large(self) -> FetchError:
-        self._shelf.forget_parts(self.stem)
-        return too_large_error(self._max_bytes)
 
     def _finish(self) -> tuple[Path, Entry]:
         target, size = self._shelf.folder / self._file, self._size()
@@ -172,8 +171,8 @@ def _total(response: Any, start: int) -> int | None:
     return start + int(length) if length.isdigit() else None
 
 
-def too_large_error(max_bytes: int) -> FetchError:
-    return FetchError(
+def too_large_error(max_bytes: int) -> TooLargeError:
+    return TooLargeError(
         f"The video is larger than {max_bytes / 1e6:.0f} MB, which --max-bytes allows.",
         "Raise --max-bytes, or lower --max-height.",
     )

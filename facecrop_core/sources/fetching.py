@@ -14,13 +14,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from facecrop_core import errors
 from facecrop_core.errors import FacecropError, FetchError
-from facecrop_core.settings.fetching import FetchSettings
 from facecrop_core.sources.fetch_job import Allowance, Fetched, FetchJob
 from facecrop_core.sources.links import Link, check_link
+
+if TYPE_CHECKING:
+    from facecrop_core.settings.fetching import FetchSettings  # the child would wait for pydantic
 
 BOOTSTRAP = "import sys; sys.path[:] = {path!r}; from facecrop_core.sources.fetch_child import main; main()"
 KEPT_VARIABLES = ("LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "SYSTEMROOT")

@@ -49,7 +49,7 @@ def absolute_name(name: str, base: Path) -> str:
 def parse_extensions(text: str | None) -> frozenset[str]:
     """``mp4;.MKV`` → {".mp4", ".mkv"}; None is all that are known."""
     if text is None:
-        return VIDEO_SUFFIXES
+        return VIDEO_SUFFIXES | IMAGE_SUFFIXES
     return frozenset("." + word.lstrip("*").lstrip(".").lower() for word in re.split(r"[;,\s]+", text) if word)
 
 
@@ -92,8 +92,9 @@ def _videos_below(folder: Path, wanted: frozenset[str]) -> list[Path]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".") and not name.endswith(PROJECT_SUFFIX)]
         visible = [Path(place, name) for name in files if not name.startswith(".")]
-        videos += [path for path in visible if path.suffix.lower() in wanted and path.is_file()]
-        if any(path.suffix.lower() in IMAGE_SUFFIXES for path in visible):
+        chosen = [path for path in visible if path.suffix.lower() in wanted and path.is_file()]
+        videos += [path for path in chosen if path.suffix.lower() not in IMAGE_SUFFIXES]
+        if any(path.suffix.lower() in IMAGE_SUFFIXES for path in chosen):
             image_folders.append(Path(place))
     return sorted(videos or image_folders)
 

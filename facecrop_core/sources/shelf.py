@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from facecrop_core.errors import DiskFullError, FetchError, OutputError
+from facecrop_core.errors import DiskFullError, OutputError, TooLargeError
 from facecrop_core.sources.fetch_job import FetchJob
 
 FREE_BYTES = 200 * 10**6
@@ -120,7 +120,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise disk_error(error, path) from error
 
 
-def disk_error(error: OSError, path: Path) -> FetchError | OutputError:
+def disk_error(error: OSError, path: Path) -> OutputError | TooLargeError:
     """What a failed write means to whoever reads it."""
     name = os.fspath(path)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -129,7 +129,9 @@ def disk_error(error: OSError, path: Path) -> FetchError | OutputError:
             "Free some space and run the same command again: it goes on where it stopped.",
         )
     if error.errno == errno.EFBIG:
-        return FetchError("The video is larger than --max-bytes allows.", "Raise --max-bytes, or lower --max-height.")
+        return TooLargeError(
+            "The video is larger than --max-bytes allows.", "Raise --max-bytes, or lower --max-height."
+        )
     return OutputError(
         f"{name} cannot be written: {error.strerror or error}.", "Choose a folder that you may write to."
     )

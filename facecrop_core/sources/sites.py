@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import yt_dlp
-from yt_dlp.utils import DownloadCancelled
 
-from facecrop_core.errors import FacecropError, FetchError
+from facecrop_core.errors import FacecropError, FetchError, TooLargeError
 from facecrop_core.sources.direct import too_large_error
 from facecrop_core.sources.fetch_job import Fetched, FetchJob
 from facecrop_core.sources.formats import Format, NoFormatError, choose_picture, choose_sound
@@ -24,10 +23,6 @@ quiet = logging.getLogger("yt_dlp")
 quiet.setLevel(logging.CRITICAL)  # what goes wrong is raised, too
 Report = Callable[[str, int, int | None], None]
 PATIENCE_SECONDS, RETRIES = 20, 3
-
-
-class TooLargeCancel(DownloadCancelled):  # type: ignore[misc]
-    """Raised in a progress hook: what comes is more than is allowed, whatever was promised."""
 
 
 class Site:
@@ -145,11 +140,11 @@ class Site:
         path = self._shelf.folder / name
         try:
             done, _ = self._ydl.dl(str(path), {**info, **chosen})
-        except TooLargeCancel:
-            self._shelf.forget_parts(path.stem)
-            raise too_large_error(self._job.max_bytes) from None
         except Exception as error:
-            raise explain(error, self._shelf.folder) from error
+            said = explain(error, self._shelf.folder)
+            if isinstance(said, TooLargeError):
+                self._shelf.forget_parts(path.stem)
+            raise said from error
         if not done or not path.is_file():
             raise FetchError("The video could not be fetched.", "Try again later.")
         self._before += path.stat().st_size
@@ -207,7 +202,7 @@ class Site:
     def _progress(self, state: dict[str, Any]) -> None:
         done = self._before + int(state.get("downloaded_bytes") or 0)
         if done > self._job.max_bytes:
-            raise TooLargeCancel
+            raise too_large_error(self._job.max_bytes)
         total = state.get("total_bytes") or state.get("total_bytes_estimate")
         self._report(self._title, done, None if total is None else self._before + int(total))
 

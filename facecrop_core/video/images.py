@@ -52,7 +52,7 @@ def image_files(folder: Path) -> list[Path]:
         raise SourceError(f"'{display_name(folder)}' cannot be read ({error.strerror}).", "Check the path.") from error
     files = [folder / name for name in sorted(names, key=_natural) if Path(name).suffix.lower() in IMAGE_SUFFIXES]
     if not files:
-        raise SourceError(f"The folder '{display_name(folder)}' holds no image.", "Name a video, or another folder.")
+        raise SourceError(f"'{display_name(folder)}' is a folder without images.", "Name a video file in it.")
     return files
 
 
