@@ -88,8 +88,8 @@ def _check_source(video: Video) -> Iterator[Finding]:
     except (FileNotFoundError, SourceError):
         words = "the video is gone; crops cannot be exported until it is back (is its volume mounted?)"
         yield Finding("missing", video.path, words)
-    except OSError as error:
-        yield Finding("damaged", video.path, f"the video cannot be read: {error.strerror}")
+    except (OSError, ValueError) as error:  # ValueError: a name that this system's encoding cannot express
+        yield Finding("damaged", video.path, f"the video cannot be read: {error}")
 
 
 def _missing_scans(project: Project) -> Iterator[Finding]:

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import clips
+import cv2
+import pytest
+from fault_tools import environment, fault_library
+
+HERE = Path(__file__).parent
+
+
+def sweep(tmp_path: Path, stride: int) -> dict[str, Any]:
+    library = fault_library(tmp_path)
+    if library is None:
+        pytest.skip("no C compiler: the process cannot be killed at its system calls")
+    film = clips.numbered_clip(tmp_path / "film.mp4", 24, 8)
+    photo = tmp_path / "anna.png"
+    cv2.imwrite(str(photo), clips.person_photo("anna"))
+    (tmp_path / "projects").mkdir()
+    done = subprocess.run(
+        [sys.executable, HERE / "kill_sweep.py", film, photo, tmp_path / "projects", library, str(stride)],
+        env=environment(LD_PRELOAD=os.fspath(library), OPENBLAS_NUM_THREADS="1"), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert result["wrong"] == [], f"{result['wrong']}\n{done.stderr[-3000:]}"
+    return result
+
+
+def test_killed_at_some_writes_a_scan_resumes_to_the_same_rows(tmp_path: Path) -> None:
+    assert sweep(tmp_path, stride=67)["killed"] >= 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_killed_at_every_write_rename_and_fsync_a_scan_resumes_to_the_same_rows(tmp_path: Path) -> None:
+    result = sweep(tmp_path, stride=1)
+    assert result["killed"] == result["steps"] > 100
