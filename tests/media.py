@@ -143,7 +143,7 @@ def interlaced(path: Path) -> None:
     images = np.full((FRAMES, 96, 320, 3), 60, np.uint8)
     for number in range(FRAMES):
         for field in (0, 1):
-            left = 20 + number * 4 + field * 12
+            left = 20 + number * 4 + field * 2
             images[number, field::2, left : left + 60] = 220
     options = {"crf": "8", "flags": "+ildct+ilme", "x264-params": "tff=1", "g": "25"}
     clips.write_film(path, images, FPS, options=options)

@@ -34,6 +34,8 @@ SOUND_DECODERS = "aac,mp2,mp3,mp3float,ac3,eac3,opus,libopus,vorbis,flac,alac,wm
 MAX_PIXELS = 8192 * 8192
 """Frames with more pixels are refused, so that a forged header cannot take all memory."""
 
+USUAL_PIXELS = 5_000_000
+"""How much larger a stream must be to be taken before the usual one (ffmpeg_mux_init.c)."""
 NO_PICTURES = ("attached_pic", "timed_thumbnails", "still_image")
 
 
@@ -116,14 +118,16 @@ def check_readable(path: Path) -> None:
 
 
 def find_video_stream(container: InputContainer) -> VideoStream | None:
-    """The best stream of moving pictures that has a decoder; cover art is none. Other streams are not even read."""
+    """The stream of moving pictures that ffmpeg, too, would take: the largest, where none is marked as the usual one.
+
+    Cover art is none. Other streams are not even read.
+    """
     from av.stream import Discard
 
     videos = [s for s in container.streams.video if s.codec_context and not any(d in _words(s) for d in NO_PICTURES)]
     if not videos:
         return None
-    best = container.streams.best("video")
-    chosen = next((s for s in videos if s is best), None) or max(videos, key=lambda s: s.width * s.height)
+    chosen = max(videos, key=lambda s: s.width * s.height + USUAL_PIXELS * ("default" in _words(s)))
     for stream in container.streams:
         if stream is not chosen:
             stream.discard = Discard.all

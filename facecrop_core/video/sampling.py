@@ -152,14 +152,14 @@ class Selector:
     def __init__(self, plan: Plan, start_seconds: float = 0.0, end_seconds: float | None = None) -> None:
         self.plan = plan
         self.start_seconds = start_seconds
-        self.end_seconds = math.inf if end_seconds is None else end_seconds - TOLERANCE_SECONDS
+        self.end_seconds = math.inf if end_seconds is None else end_seconds
         self._over = False
         self.last_number = -1
         """The number of the last sample that is done with."""
 
     def wants(self, time_seconds: float) -> int | None:
         """The number of the sample that a frame at this time is, or None where it is not wanted."""
-        if time_seconds >= self.end_seconds:
+        if time_seconds >= self.end_seconds - TOLERANCE_SECONDS:
             self._over = True
             return None
         number = self.plan.number_at(time_seconds)
@@ -177,7 +177,11 @@ class Selector:
         planned = None if self._over else self.plan.time_of(self.last_number + 1)
         if planned == math.inf:
             return self.end_seconds
-        return None if planned is None or planned >= self.end_seconds else max(planned, self.start_seconds)
+        return (
+            None
+            if planned is None or planned >= self.end_seconds - TOLERANCE_SECONDS
+            else max(planned, self.start_seconds)
+        )
 
     def last_time(self) -> float | None:
         """Where the reading ends: the last planned time, or None for the end of the video."""

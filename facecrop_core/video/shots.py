@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def find_shots(
             on_frame(frame.time_seconds)
         if times:
             cuts.update(finder.finish(len(times) - 1))
-        until = reader.coverage().decoded_until_seconds
+        until = min(reader.coverage().decoded_until_seconds, math.inf if end_seconds is None else end_seconds)
     return _shots(times, sorted(c for c in cuts if c < len(times)), until, frames_per_shot)
 
 

@@ -94,7 +94,7 @@ def test_missing_folder_and_empty(tmp_path):
     (tmp_path / "empty.mp4").touch()
     for path, words in (
         (tmp_path / "no.mp4", "does not exist"),
-        (tmp_path, "is a folder"),
+        (tmp_path, "folder"),
         (tmp_path / "empty.mp4", "is empty"),
     ):
         with pytest.raises(SourceError, match=words) as caught:
