@@ -119,6 +119,7 @@ def test_an_endless_answer_is_stopped(site: Web, tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_promised_size_is_looked_at_first(site: Web, film: bytes, tmp_path: Path) -> None:
     site.serve("/film.mp4", film)
     with pytest.raises(FetchError, match="--max-bytes"):
@@ -143,6 +144,7 @@ def test_time_runs_out_and_stopping_leaves_the_part(site: Web, tmp_path: Path) -
     assert list(tmp_path.glob("*.part"))
 
 
+@pytest.mark.slow
 def test_pages_and_missing_files_are_told_apart(site: Web, tmp_path: Path) -> None:
     site.serve("/page.mp4", b"<html>", "text/html")
     with pytest.raises(FetchError, match="leads to a page"):

@@ -37,6 +37,7 @@ def film() -> Path:
     return clips.shared("queue.mp4", clips.cast_clip, (("anna",), ("grace",)))[0]
 
 
+@pytest.mark.slow
 def test_files_and_links_in_one_queue(site: Web, film: Path, tmp_path: Path) -> None:
     site.serve("/film.mp4", film.read_bytes())
     site.serve("/watch/low", b"Low\n1 mp4 avc1 none 100 http://127.0.0.1:1/", "text/html")
