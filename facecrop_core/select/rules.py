@@ -81,7 +81,8 @@ GATES: dict[str, tuple[str, Rule]] = {
 }
 """Label and rule by the reason's name, in order. ``max_per_frame`` comes after them, because it ranks what is left."""
 LABELS: dict[str, str] = {name: label for name, (label, _) in GATES.items()} | {
-    "max_per_frame": "enough faces from this frame"
+    "max_per_frame": "enough faces from this frame",
+    "size_limit": "the dataset reached its largest size",
 }
 
 
