@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,10 +60,11 @@ class ReferenceBank:
         """Of faces [n, d] to people [n, p], in the order in which the references name them; NaN rows are infinite."""
         return self._to(self._all, embeddings)
 
-    def grow(self, embeddings: FloatArray, sharpness: Sequence[float] | FloatArray, samples: int = 1) -> list[Addition]:
+    def grow(self, embeddings: FloatArray, sharpness: Callable[[int], float], samples: int = 1) -> list[Addition]:
         """Show the bank the faces [n, d] of a sample. At most one face a person is taken in: the nearest.
 
-        ``samples`` counts this one and those since the last that was shown: faceless ones need no call of their own.
+        ``sharpness`` measures one of them; it is asked only of a face that passes all other gates. ``samples`` counts
+        this one and those since the last that was shown: faceless ones need no call of their own.
         """
         self._resting = [max(left - samples, 0) for left in self._resting]
         if self._rules.add is None or not len(embeddings):
@@ -75,8 +76,9 @@ class ReferenceBank:
             others = np.delete(distances[face], person)
             near = distances[face, person] <= self._rules.add and own[face, person] <= self._rules.enter
             clear = others.min(initial=np.inf) > self._rules.enter
-            sharp = sharpness[face] >= self._rules.sharpness  # not measured is NaN, and not sharp
-            if near and clear and sharp and self._has_room(person, embeddings[face]):
+            if not (near and clear and self._has_room(person, embeddings[face])):
+                continue
+            if sharpness(face) >= self._rules.sharpness:  # not measured is NaN, and not sharp
                 self._all[person] = np.vstack([self._all[person], embeddings[face]])
                 self._resting[person] = self._rules.cooldown
                 additions.append(Addition(face, name, float(distances[face, person])))

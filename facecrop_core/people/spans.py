@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 Span = tuple[float, float]
@@ -63,12 +64,19 @@ class Hysteresis:
         self._open, self._negatives = None, 0
 
 
-def round_off(spans: Iterable[Span], rules: SpanRules, limits: Span) -> list[Span]:
-    """Pad each span within ``limits``, leave out what is shorter than ``min_segment``, bridge gaps."""
+def round_off(spans: Iterable[Span], rules: SpanRules, limits: Span, cuts: Sequence[Span] = ()) -> list[Span]:
+    """Pad each span within ``limits``, leave out what is shorter than ``min_segment``, bridge gaps.
+
+    ``cuts`` are pairs of neighbouring samples, in order, that lie in different shots: a span's padding ends at the
+    first sample of another shot, which showed nobody wanted.
+    """
     low, high = limits
-    padded = [(max(start - rules.pad, low), min(end + rules.pad, high)) for start, end in sorted(spans)]
+    before, after = [cut[0] for cut in cuts], [cut[1] for cut in cuts]
     rounded: list[Span] = []
-    for start, end in padded:
+    for first, last in sorted(spans):
+        earlier, later = bisect_right(after, first) - 1, bisect_left(before, last)
+        start = max(first - rules.pad, low, before[earlier] if earlier >= 0 else low)
+        end = min(last + rules.pad, high, after[later] if later < len(cuts) else high)
         if end - start < rules.min_segment and end - start < high - low:
             continue
         if rounded and start - rounded[-1][1] <= rules.bridge_gap:

@@ -56,6 +56,26 @@ class FaceMaker:
             for frame, f, of_frame in zip(frames, faces, pixels, strict=True)
         ]
 
+    def find(self, frames: list[Frame]) -> list[tuple[Faces, FloatArray]]:
+        """Faces in source pixels and their embeddings [n, d], frame by frame, and nothing else about them."""
+        found = self.engine.detector.detect([frame.canvas for frame in frames], self.threshold)
+        faces = [self._in_source(frame, f) for frame, f in zip(frames, found, strict=True)]
+        chips = [self._chip(frame, p) for frame, f in zip(frames, faces, strict=True) for p in f.landmarks_xy]
+        dimensions = self.engine.embedder.dimensions
+        vectors = self.engine.embedder.embed(np.stack(chips)) if chips else np.zeros((0, dimensions), np.float32)
+        ends = np.cumsum([len(f) for f in faces])
+        return list(zip(faces, np.split(vectors, ends[:-1]), strict=True))
+
+    def row(self, frame: Frame, faces: Faces, index: int, embedding: FloatArray) -> FaceRow:
+        """All that a scan stores of one of the faces that ``find`` gave."""
+        return _row(faces, index, self._cut(frame, faces, index), embedding)
+
+    def _chip(self, frame: Frame, landmarks_xy: FloatArray) -> Image:
+        embedder = self.engine.embedder
+        matrix = embedder.chip_matrix(landmarks_xy)
+        image, left, top = region_bgr(frame, *covered_region(matrix, embedder.chip_size))
+        return warp(image, (left, top), matrix, embedder.chip_size)
+
     def _in_source(self, frame: Frame, found: Faces) -> Faces:
         """Faces in source pixels, without those that are too small or too near the border of what was looked at."""
         height, width = frame.canvas.shape[:2]

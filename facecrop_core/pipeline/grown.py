@@ -110,7 +110,7 @@ def _take(bank: ReferenceBank, scan: Scan, table: FaceTable, rows: IntArray, sam
     """What one sample's faces add to the bank."""
     vectors: FloatArray = np.asarray(table.embeddings[rows], np.float32)
     taken = []
-    for added in bank.grow(vectors, table["laplacian"][rows], samples):
+    for added in bank.grow(vectors, lambda face: float(table["laplacian"][rows[face]]), samples):
         row = int(rows[added.face])
         taken.append(
             Reference(

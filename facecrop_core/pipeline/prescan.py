@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from facecrop_core.models.sessions import usable_cores
 from facecrop_core.people import Hysteresis, ReferenceBank, Span, SpanRules, round_off
 from facecrop_core.pipeline.disk import DiskPatience
 from facecrop_core.pipeline.events import Note, Pace, Progress, Watch
-from facecrop_core.pipeline.faces import FaceMaker
+from facecrop_core.pipeline.faces import FaceMaker, make_signature
 from facecrop_core.pipeline.grown import store_grown
 from facecrop_core.pipeline.plans import Look
 from facecrop_core.pipeline.project import Scan, coverage_from_json, coverage_to_json
 from facecrop_core.pipeline.wanted import growth_rules, span_rules
-from facecrop_core.records import Coverage, Engine, FloatArray, Frame, Reference, Video
+from facecrop_core.records import Coverage, Engine, Faces, FloatArray, Frame, Reference, Video
 from facecrop_core.settings import Settings
-from facecrop_core.table import FaceRow, SampleRow
+from facecrop_core.table import FaceRow
+from facecrop_core.track import number_shots
 from facecrop_core.video import RatePlan, SpansPlan, VideoReader
 
 BATCH_FRAMES = 8
@@ -107,36 +107,82 @@ def prescan(
         SourceError, DecodeError: see ``VideoReader``. CancelledError: ``watch.stop`` was set.
     """
     began = time.perf_counter()
-    rules = span_rules(settings.prescan, engine.calibration)
-    bank = ReferenceBank(references, engine.calibration.metric, growth_rules(settings.prescan, engine.calibration))
-    conf = {"det_thresh": settings.prescan.prescan_face_conf}
-    maker = FaceMaker(engine, settings.detection.model_copy(update=conf), look.area)
-    hysteresis, grown, pace = Hysteresis(rules), list[Reference](), Pace(look.total_seconds(video), look.start_seconds)
+    coarse = _CoarsePass(video, look, engine, references, settings)
     plan = RatePlan(float(video.frame_rate or USUAL_RATE) / settings.prescan.prescan_stride)
     canvas = small_canvas(engine.detector.canvas_size(*look.size(video)), settings.prescan.prescan_max_width)
-    with VideoReader(
-        video,
-        plan,
-        canvas,
-        area=look.area,
-        start_seconds=look.start_seconds,
-        end_seconds=look.end_seconds,
-        slots=SLOTS,
-        threads=usable_cores(),
-    ) as reader:
-        for row in _rows(maker, reader):
-            vectors = _embeddings(row)
-            distances = bank.distances(vectors) if len(vectors) else np.full((0, 1), np.inf)
-            hysteresis.add(row.time_seconds, float(distances.min(initial=np.inf)))
-            sharpness = [face.measures.get("laplacian", np.nan) for face in row.faces]
-            for added in bank.grow(vectors, sharpness):
-                grown.append(_grown(added.person, added.distance, row.faces[added.face], video, row.time_seconds))
-            pace.samples += 1
-            _report(video, look, pace, row.time_seconds, watch)
+    pace = Pace(look.total_seconds(video), look.start_seconds)
+    where: dict[str, Any] = {"start_seconds": look.start_seconds, "end_seconds": look.end_seconds, "area": look.area}
+    with VideoReader(video, plan, canvas, slots=SLOTS, **where) as reader:
+        for batch in _batches(reader):
+            coarse.see(batch)
+            pace.samples += len(batch)
+            watch.check_cancelled()
+            watch.send(
+                Progress(
+                    "prescan",
+                    video.path.name,
+                    coarse.times[-1],
+                    look.total_seconds(video),
+                    pace.samples,
+                    samples_per_second=pace.samples_per_second(),
+                    seconds_left=pace.seconds_left(coarse.times[-1]),
+                )
+            )
         coverage = reader.coverage()
-    limits = (look.start_seconds, max(coverage.decoded_until_seconds, look.start_seconds))
-    spans = round_off(hysteresis.spans(), rules, limits)
-    return Prescan(spans, grown, pace.samples, time.perf_counter() - began, coverage)
+    spans = coarse.spans(max(coverage.decoded_until_seconds, look.start_seconds))
+    return Prescan(spans, coarse.grown, pace.samples, time.perf_counter() - began, coverage)
+
+
+class _CoarsePass:
+    """What the samples of a pre-scan show, and the bank that grows by them."""
+
+    def __init__(
+        self, video: Video, look: Look, engine: Engine, references: Sequence[Reference], settings: Settings
+    ) -> None:
+        self._video, self._look, self._settings = video, look, settings.prescan
+        self._rules = span_rules(settings.prescan, engine.calibration)
+        growth = growth_rules(settings.prescan, engine.calibration)
+        self._bank = ReferenceBank(references, engine.calibration.metric, growth)
+        detection = settings.detection.model_copy(update={"det_thresh": settings.prescan.prescan_face_conf})
+        self._maker = FaceMaker(engine, detection, look.area)
+        self._hysteresis = Hysteresis(self._rules)
+        self._signatures: list[bytes] = []
+        self.times: list[float] = []
+        self.grown: list[Reference] = []
+
+    def see(self, frames: list[Frame]) -> None:
+        """Take the next samples; the frames are given back."""
+        try:
+            for frame, (faces, vectors) in zip(frames, self._maker.find(frames), strict=True):
+                distances = self._bank.distances(vectors)
+                self._hysteresis.add(frame.time_seconds, float(distances.min(initial=np.inf)))
+                self._grow(frame, faces, vectors)
+                self.times.append(frame.time_seconds)
+                self._signatures.append(make_signature(frame.canvas))
+        finally:
+            for frame in frames:
+                frame.release()
+
+    def _grow(self, frame: Frame, faces: Faces, vectors: FloatArray) -> None:
+        rows: dict[int, FaceRow] = {}
+
+        def sharpness(face: int) -> float:
+            rows[face] = self._maker.row(frame, faces, face, vectors[face])
+            return rows[face].measures.get("laplacian", np.nan)
+
+        for added in self._bank.grow(vectors, sharpness):
+            row = rows[added.face]
+            source = f"{self._video.path.name} at {frame.time_seconds:.3f} s"
+            note = f"grown by the pre-scan: distance {added.distance:.3f}, sharpness {row.measures['laplacian']:.0f}"
+            self.grown.append(Reference(added.person, source, row.embedding, row.thumb_jpeg, row.det_score, note))
+
+    def spans(self, end_seconds: float) -> list[Span]:
+        """The spans within what was looked at, padded and bridged."""
+        cuts: list[Span] = []
+        if self._settings.prescan_trim_pad and self.times:
+            pictures = np.frombuffer(b"".join(self._signatures), np.uint8).reshape(len(self.times), -1)
+            cuts = [(self.times[i], self.times[i + 1]) for i in np.flatnonzero(np.diff(number_shots(pictures)))]
+        return round_off(self._hysteresis.spans(), self._rules, (self._look.start_seconds, end_seconds), cuts)
 
 
 def small_canvas(size: tuple[int, int], max_width: int) -> tuple[int, int]:
@@ -145,48 +191,15 @@ def small_canvas(size: tuple[int, int], max_width: int) -> tuple[int, int]:
     return size if width <= max_width else (max_width, max(round(height * max_width / width), 1))
 
 
-def _rows(maker: FaceMaker, frames: Iterator[Frame]) -> Iterator[SampleRow]:
+def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
     batch: list[Frame] = []
     for frame in frames:
         batch.append(frame)
         if len(batch) == BATCH_FRAMES:
-            yield from _look(maker, batch)
+            yield batch
             batch = []
     if batch:
-        yield from _look(maker, batch)
-
-
-def _look(maker: FaceMaker, batch: list[Frame]) -> list[SampleRow]:
-    try:
-        return maker.rows(batch)
-    finally:
-        for frame in batch:
-            frame.release()
-
-
-def _embeddings(row: SampleRow) -> FloatArray:
-    return np.array([face.embedding for face in row.faces], np.float32)
-
-
-def _grown(person: str, distance: float, face: FaceRow, video: Video, time_seconds: float) -> Reference:
-    note = f"grown by the pre-scan: distance {distance:.3f}, sharpness {face.measures['laplacian']:.0f}"
-    source = f"{video.path.name} at {time_seconds:.3f} s"
-    return Reference(person, source, face.embedding, face.thumb_jpeg, face.det_score, note)
-
-
-def _report(video: Video, look: Look, pace: Pace, done: float, watch: Watch) -> None:
-    watch.check_cancelled()
-    watch.send(
-        Progress(
-            "prescan",
-            video.path.name,
-            done,
-            look.total_seconds(video),
-            pace.samples,
-            samples_per_second=pace.samples_per_second(),
-            seconds_left=pace.seconds_left(done),
-        )
-    )
+        yield batch
 
 
 def describe(found: Prescan, video: Video) -> Note:

@@ -45,6 +45,9 @@ class PrescanSettings(Section):
     prescan_pad_sec: float = setting(
         1.5, "Pre-scan padding", "Added before and after each span.", unit="s", ge=0, le=600, step=0.1
     )
+    prescan_trim_pad: bool = setting(
+        True, "Trim the padding", "Ends a span's padding where the pre-scan saw another shot with nobody wanted in it."
+    )
     prescan_min_segment_sec: float = setting(
         1.0,
         "Shortest span",
