@@ -36,6 +36,7 @@ HEAVY = {
     "gradio",
     "av",
     "filelock",
+    "scenedetect",
 }
 
 
