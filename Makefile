@@ -33,7 +33,7 @@ gpu: setup
 	$(BIN)/facecrop doctor
 
 test: setup-dev
-	$(RUN_ENV) $(BIN)/python -m pytest -m "not slow and not browser"
+	$(RUN_ENV) $(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not browser"
 
 test-full: setup-dev
 	$(RUN_ENV) $(BIN)/python -m pytest -m "slow or browser" --timeout 600
@@ -45,6 +45,7 @@ lint: setup-dev
 
 docs: setup
 	$(BIN)/python -m facecrop_core.settings.docs > docs/settings.md
+	$(BIN)/python scripts/robustness.py > docs/robustness.md
 
 bench: setup-dev
 	$(BIN)/python benchmarks/versus_peer.py
