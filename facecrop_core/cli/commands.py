@@ -135,7 +135,7 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
     is whole at any moment, and decoding processes end with the run.
     """
     stop = threading.Event()
-    give_up = threading.Timer(SECONDS_TO_STOP, os._exit, (CancelledError.exit_status,))
+    give_up = threading.Timer(SECONDS_TO_STOP, _give_up)
     give_up.daemon = True
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -152,6 +152,13 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
         give_up.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _give_up() -> None:
+    show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # the progress bar hides it
+    words = "The run did not stop by itself and was ended. What was stored before is kept; the same command goes on."
+    print(show_cursor + words, file=sys.stderr, flush=True)
+    os._exit(CancelledError.exit_status)
 
 
 def describe_result(result: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from facecrop_core import __version__
 from facecrop_core.cli import commands
-from facecrop_core.errors import FacecropError
+from facecrop_core.errors import CancelledError, FacecropError
 from facecrop_core.names import readable
 from facecrop_core.settings import SECTIONS, FlagParser, add_setting_flags, normalise
 from facecrop_core.settings.controls import FALSE_WORDS, TRUE_WORDS
@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if as_json:
             print(json.dumps({"status": "error", "error": error.message, "hint": error.hint}))
         return error.exit_status
+    except KeyboardInterrupt:  # Ctrl-C before a run has begun, or for the second time
+        return CancelledError.exit_status
     except BrokenPipeError:  # the reader of our output, such as head, has gone
         sys.stderr.close()
         return 0
