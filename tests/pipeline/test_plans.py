@@ -122,7 +122,7 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [pytest.param(w, marks=pytest.mark.slow) if w in ("rate", "step") else w for w in WAYS])
 def test_samples_and_going_on(tmp_path: Path, film: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     values = {"sampling": way} | WAYS[way]
     whole = run(film, tmp_path / "whole", values)

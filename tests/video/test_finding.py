@@ -47,7 +47,10 @@ FILMS = {
 }
 
 
-@pytest.mark.parametrize("name", FILMS)
+OFTEN = ("mp4", "open.mp4", "vp8.webm")
+
+
+@pytest.mark.parametrize("name", [n if n in OFTEN else pytest.param(n, marks=pytest.mark.slow) for n in FILMS])
 def test_keyframes_and_steps_are_exact_whether_packets_tell_or_not(tmp_path, name):
     path = clips.numbered_clip(tmp_path / f"film.{name}", 50, 25, **FILMS[name])
     timeline = read_timeline(probe(path))
@@ -83,7 +86,7 @@ def test_the_decoder_leaves_out_what_is_no_keyframe(tmp_path, monkeypatch):
     assert all(seen)
 
 
-@pytest.mark.parametrize("sampling", [keyframes_plan, step_plan])
+@pytest.mark.parametrize("sampling", [keyframes_plan, pytest.param(step_plan, marks=pytest.mark.slow)])
 def test_a_film_cut_short_is_partial_for_plans_that_know_only_what_is_there(tmp_path, sampling):
     whole = clips.numbered_clip(tmp_path / "whole.mkv", 200, 25, options=GOP)
     path = clips.cut_short(whole, tmp_path / "cut.mkv", 0.6)
@@ -97,7 +100,7 @@ def test_a_film_cut_short_is_partial_for_plans_that_know_only_what_is_there(tmp_
 
 
 def test_a_fragment_is_decoded_alone(tmp_path):
-    path = clips.numbered_clip(tmp_path / "film.mp4", 600, 25, options=GOP)
+    path = clips.numbered_clip(tmp_path / "film.mp4", 600, 25, codec="mpeg4", options={"g": "12"})
     seen, coverage = numbers(path, RatePlan(5), start_seconds=12.0, end_seconds=14.0)
     assert [n for *_, n in seen] == list(range(300, 350, 5))
     assert coverage.complete and coverage.decoded_frames < 80
@@ -144,7 +147,7 @@ def boxed(path: Path, **how) -> Path:
     return clips.write_film(path, np.where(images == 16, 0, images), 25, **how)
 
 
-@pytest.mark.parametrize("how", [{}, {"full_range": True}, {"options": {"g": "1"}}], ids=["", "full", "keyframes"])
+@pytest.mark.parametrize("how", [{}, {"full_range": True, "options": {"g": "1"}}], ids=["", "full"])
 def test_black_bars_are_found(tmp_path, how):
     assert find_picture(probe(boxed(tmp_path / "film.mp4", **how))) == (12, 24, 140, 94)
 
@@ -156,7 +159,7 @@ def test_a_film_without_bars_or_light_has_no_picture_to_cut_out(tmp_path):
     assert find_picture(probe(dark)) is None
 
 
-@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("turned", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_canvas_shows_the_area(tmp_path, turned):
     one = 1 << 16
     matrix = [0, one, 0, -one, 0, 0, 0, 0, 1 << 30] if turned else None
@@ -212,7 +215,7 @@ def test_a_progressive_film_is_left_alone(tmp_path):
     assert [n for *_, n in numbers(path, RatePlan(25))[0]] == list(range(30))
 
 
-@pytest.mark.parametrize("seconds", [-0.5, 3600.0, 2**33 / 90000 - 1], ids=["negative", "offset", "wrap"])
+@pytest.mark.parametrize("seconds", [-0.5, 2**33 / 90000 - 1], ids=["negative", "wrap"])
 def test_time_starts_at_zero_whatever_the_clock_says(tmp_path, seconds):
     import media
 
@@ -234,6 +237,7 @@ def test_the_larger_of_two_streams_is_the_film(tmp_path):
     assert (probe(path).width, probe(path).height) == (320, 240)
 
 
+@pytest.mark.slow
 def test_wide_colours_of_usual_brightness_are_mapped(tmp_path):
     """The red of BT.709 in a BT.2020 film: shown unmapped it would be a pale orange."""
     import av
