@@ -9,10 +9,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "facecrop_core"
-BASE = {"errors", "names", "records", "settings", "geometry", "similarity", "pixels", "models", "volumes"}
+BASE = {"errors", "files", "names", "records", "settings", "geometry", "similarity", "pixels", "models", "volumes"}
 STAGES = {"sources", "video", "detect", "embed", "track", "measure", "table", "people", "select", "crop", "export"}
 MAY_IMPORT = {
     "errors": set(),
+    "files": {"errors"},
     "names": set(),
     "records": {"errors"},
     "settings": {"errors"},

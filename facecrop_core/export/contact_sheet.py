@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from facecrop_core.export.files import output_errors, write_whole
+from facecrop_core.files import write_whole, writing
 from facecrop_core.pixels import resize_to
 from facecrop_core.records import Image
 
@@ -43,7 +43,7 @@ def write_contact_sheet(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     if not groups:
         return
     image = draw_sheet(out.resolve().name, dict(sorted(groups.items(), key=lambda g: (not g[0], g[0].casefold()))))
-    with output_errors(sheet_path(out)):
+    with writing(sheet_path(out)):
         write_whole(sheet_path(out), image)
 
 

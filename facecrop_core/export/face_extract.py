@@ -14,9 +14,10 @@ import filelock
 
 from facecrop_core.errors import FacecropError, OutputError
 from facecrop_core.export.contact_sheet import sheet_path, write_contact_sheet
-from facecrop_core.export.files import PART, UNKNOWN, folder_names, output_errors, write_whole
+from facecrop_core.export.files import UNKNOWN, folder_names
 from facecrop_core.export.metadata import Metadata
 from facecrop_core.export.statistics import VideoStatistics, statistics_path
+from facecrop_core.files import PART_SUFFIX, write_whole, writing
 from facecrop_core.pixels import encode_image
 from facecrop_core.records import Image
 from facecrop_core.settings import Settings
@@ -53,7 +54,7 @@ class DatasetWriter:
         self._videos = list(videos) if settings.export.prefix is not None and len(videos) > 1 else []
         self._label = ""
         self._next: dict[tuple[str, str], int] = {}
-        with output_errors(out):
+        with writing(out):
             out.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(out)
         try:
@@ -86,7 +87,7 @@ class DatasetWriter:
         name = self._next_name(person)
         path = self.out / name
         self._metadata.add(name, {"person": person, **row})
-        with output_errors(path):
+        with writing(path):
             write_whole(path, data)
         try:
             self._statistics.add(name, row)
@@ -106,7 +107,7 @@ class DatasetWriter:
         folder = "." if not self._folders else UNKNOWN if person is None else self._folders[person]
         series = folder, self._label
         if series not in self._next:
-            with output_errors(self.out / folder):
+            with writing(self.out / folder):
                 (self.out / folder).mkdir(exist_ok=True)
                 self._next[series] = _first_free_number(self.out / folder, self._label)
         suffix = "jpg" if self._export.image_format == "jpeg" else self._export.image_format
@@ -161,7 +162,7 @@ def _first_free_number(folder: Path, label: str) -> int:
     numbers = [0]
     for path in folder.iterdir():
         if match := NUMBERED.fullmatch(path.name):
-            if path.name.endswith(PART):
+            if path.name.endswith(PART_SUFFIX):
                 path.unlink()
             elif (match["label"] or "").casefold() == label.casefold():
                 numbers.append(int(match["number"]))
@@ -172,7 +173,7 @@ def _lock(out: Path) -> filelock.BaseFileLock | None:
     """Hold the folder for this writer; None where the file system knows no locks."""
     lock = filelock.FileLock(out / LOCK_NAME, blocking=False)
     try:
-        with output_errors(out):
+        with writing(out):
             (out / LOCK_NAME).touch()
         lock.acquire()
     except filelock.Timeout:

@@ -1,19 +1,16 @@
-"""Writing files of a dataset: safe names, whole files only, clear errors."""
+"""Files of a dataset: safe names, and logs that grow by whole lines."""
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from facecrop_core.errors import DiskFullError, OutputError
+from facecrop_core.files import writing
 
-FULL = {errno.ENOSPC, errno.EDQUOT}
-PART = ".part"
 NAME_BYTES = 200
 UNKNOWN = "unknown"
 """Folder of the crops of nobody in particular, beside those of several people."""
@@ -24,51 +21,12 @@ SPLIT_WORDS = re.compile(
 """Words in a folder's name that ``datasets`` takes for a split: whoever is called "dev" would end in another split."""
 
 
-@contextmanager
-def output_errors(path: Path) -> Iterator[None]:
-    """Turn an OSError into a DiskFullError or an OutputError that names the path."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in FULL:
-            raise DiskFullError(
-                f"The disk is full; {path} could not be written.",
-                "Free some space and run the same command again: it goes on after what is there.",
-            ) from error
-        raise OutputError(
-            f"{path} cannot be written: {error.strerror or error}.", "Choose a folder that you may write to."
-        ) from error
-
-
-def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
-    """Write a file under a ``.part`` name and rename it, so that nobody ever sees half of it.
-
-    Args:
-        durable: wait until the content is on the disk before renaming.
-
-    Raises:
-        OSError: as the system gives it; no part file is left then.
-    """
-    part = path.with_name(path.name + PART)
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        part.replace(path)
-    except OSError:
-        with suppress(OSError):
-            part.unlink()
-        raise
-
-
 class LineFile:
     """A text file to which whole lines are appended, each of them at once."""
 
     def __init__(self, path: Path, header: str = "") -> None:
         self.path = path
-        with output_errors(path):
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("ab", buffering=0)
             if self._file.tell() == 0:
@@ -86,7 +44,7 @@ class LineFile:
         Raises:
             DiskFullError, OutputError: it could not be written; the file is as long as before.
         """
-        with output_errors(self.path):
+        with writing(self.path):
             self._write(line)
 
     def _write(self, text: str) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from facecrop_core.export.files import LineFile, output_errors, write_whole
+from facecrop_core.export.files import LineFile
+from facecrop_core.files import write_whole, writing
 
 METADATA_NAME = "metadata.jsonl"
 PENDING_NAME = ".metadata.pending.jsonl"
@@ -36,7 +37,7 @@ class Metadata:
         """Bring pending lines into ``metadata.jsonl``, which is replaced as a whole."""
         if not self._pending.exists():
             return
-        with output_errors(self.path):
+        with writing(self.path):
             lines = {**_by_file(self.path), **_by_file(self._pending)}
             present = [line for name, line in lines.items() if (self.path.parent / name).is_file()]
             write_whole(self.path, "".join(f"{line}\n" for line in present).encode("utf-8"), durable=True)

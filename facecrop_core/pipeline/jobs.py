@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from facecrop_core.errors import OutputError
+from facecrop_core.files import writing
 from facecrop_core.pipeline.engine import open_engine
 from facecrop_core.pipeline.events import Progress, Watch
 from facecrop_core.pipeline.logs import logging_to
@@ -17,7 +18,6 @@ from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.queue import scan_all
 from facecrop_core.settings import Settings
 from facecrop_core.sources import absolute_name, find_sources
-from facecrop_core.table import writing
 
 __all__ = ["JobRequest", "Kind", "absolute_name", "run_job"]
 

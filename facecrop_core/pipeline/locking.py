@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from facecrop_core.errors import ProjectBusyError
-from facecrop_core.table import writing
+from facecrop_core.files import writing
 from facecrop_core.volumes import network_type
 
 log = logging.getLogger(__name__)

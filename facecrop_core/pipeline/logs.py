@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from facecrop_core.files import writing
 from facecrop_core.names import readable
 from facecrop_core.pipeline.events import Event, Note, Watch
-from facecrop_core.table import writing
 
 ROOT = "facecrop_core"
 LOG_BYTES, LOG_FILES = 2_000_000, 3

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from facecrop_core.errors import ProjectError, ProjectTooNewError, SettingsError
+from facecrop_core.files import writing
 from facecrop_core.pipeline.locking import locked
 from facecrop_core.records import Coverage, Video
 from facecrop_core.settings import CONTROLS, SECTIONS, Settings
-from facecrop_core.table import ScanReader, ThumbPack, commit_json, read_json, writing
+from facecrop_core.table import ScanReader, ThumbPack, commit_json, read_json
 from facecrop_core.video import video_from_json
 from facecrop_core.volumes import check_mounted
 

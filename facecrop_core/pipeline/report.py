@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facecrop_core.errors import ProjectError, UsageError
+from facecrop_core.files import commit
 from facecrop_core.names import utf8
 from facecrop_core.pipeline.produce import Produced, produce
 from facecrop_core.pipeline.project import Project
 from facecrop_core.records import REASONS
-from facecrop_core.table import commit
 
 if TYPE_CHECKING:
     import pandas as pd

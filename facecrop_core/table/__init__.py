@@ -3,7 +3,7 @@
 from facecrop_core.table.columns import MEASURES, SIGNATURE_SIZE, make_face_id
 from facecrop_core.table.integrity import Finding, check_scan_folder
 from facecrop_core.table.loading import ScanReader, ThumbPack, empty_table, read_samples
-from facecrop_core.table.parts import commit, commit_json, commit_table, read_json, read_table, writing
+from facecrop_core.table.parts import commit_json, commit_table, read_json, read_table
 from facecrop_core.table.writer import FaceRow, SampleRow, ScanWriter
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "ScanWriter",
     "ThumbPack",
     "check_scan_folder",
-    "commit",
     "commit_json",
     "commit_table",
     "empty_table",
@@ -24,5 +23,4 @@ __all__ = [
     "read_json",
     "read_samples",
     "read_table",
-    "writing",
 ]

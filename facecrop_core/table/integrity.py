@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from facecrop_core.files import PART_SUFFIX
 from facecrop_core.table.columns import PROOF, digest, part_files
-from facecrop_core.table.parts import PART_SUFFIX, file_digest, read_table
+from facecrop_core.table.parts import file_digest, read_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,71 +1,24 @@
-"""Files that are either whole or absent: written under ``.part``, read back, fsynced, renamed, folder fsynced."""
+"""The project's files: JSON and Parquet, each either whole or absent."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facecrop_core.errors import DiskFullError, OutputError, ProjectError
+from facecrop_core.errors import ProjectError
+from facecrop_core.files import commit
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PART_SUFFIX = ".part"
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn the operating system's errors into ours, naming what was being written."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(
-                f"The disk is full: {path} could not be written.",
-                "What was stored before is kept. Free some space and run the same command again.",
-            ) from error
-        raise OutputError(
-            f"{path} cannot be written: {error.strerror or error}.", "Check the folder's rights."
-        ) from error
-
-
-def commit(path: Path, write: Callable[[Path], None], check: Callable[[Path], None] | None = None) -> None:
-    """Write a file so that a crash at any moment leaves the old file, or none, or the new one whole.
-
-    ``check`` reads the new file back before it takes its name; a writer that reports success on a full disk is caught.
-    """
-    part = path.with_name(path.name + PART_SUFFIX)
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(part)
-        if check is not None:
-            check(part)
-        flush_to_disk(part)
-        os.replace(part, path)
-        flush_to_disk(path.parent)
-
-
-def flush_to_disk(path: Path) -> None:
-    """fsync a file or a folder."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # some file systems cannot sync folders
-            raise
-    finally:
-        os.close(descriptor)
-
 
 def commit_json(path: Path, content: dict[str, Any]) -> None:
     text = json.dumps(content, indent=1, ensure_ascii=True)
-    commit(path, lambda p: _write_bytes(p, text.encode("ascii")))
+    commit(path, lambda part: _write_text(part, text))
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -117,5 +70,5 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
-def _write_bytes(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="ascii")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from facecrop_core.errors import ProjectError
+from facecrop_core.files import PART_SUFFIX, commit, flush_to_disk, writing
 from facecrop_core.records import FloatArray
 from facecrop_core.table.columns import (
     MEASURES,
@@ -21,15 +22,7 @@ from facecrop_core.table.columns import (
     measure_schema,
     part_files,
 )
-from facecrop_core.table.parts import (
-    PART_SUFFIX,
-    commit,
-    commit_table,
-    file_digest,
-    flush_to_disk,
-    read_table,
-    writing,
-)
+from facecrop_core.table.parts import commit_table, file_digest, read_table
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from facecrop_core import files as files_module
 from facecrop_core.errors import DiskFullError, OutputError, ProjectError
 from facecrop_core.records import Video
 from facecrop_core.table import (
@@ -21,7 +22,6 @@ from facecrop_core.table import (
     read_json,
     read_samples,
 )
-from facecrop_core.table import parts as parts_module
 
 VIDEO = Video(Path("film.mp4"), "v" * 32, 1000, 640, 480, Fraction(25), 10.0, 250, "h264", "yuv420p")
 SHA = "e" * 64
@@ -107,13 +107,13 @@ def test_killed_at_every_step_and_resumed_gives_the_same_rows(
                 raise Killed
             return real(*args)
 
-        monkeypatch.setattr(parts_module.os, step, dying)
+        monkeypatch.setattr(files_module.os, step, dying)
         try:
             write(folder, range(8))
             died = False
         except Killed:
             died = True
-        monkeypatch.setattr(parts_module.os, step, real)
+        monkeypatch.setattr(files_module.os, step, real)
         resumed = ScanWriter(folder, VIDEO.video_id, SHA)
         for number in range(resumed.next_sample, 8):
             resumed.add(sample(number, faces=number % 3))
@@ -135,7 +135,7 @@ def test_disk_full_is_named_and_loses_no_earlier_part(tmp_path: Path, monkeypatc
 
     writer.add(sample(4, 2))
     with monkeypatch.context() as patch:
-        patch.setattr(parts_module.os, "fsync", full)
+        patch.setattr(files_module.os, "fsync", full)
         with pytest.raises(DiskFullError, match="run the same command again"):
             writer.flush()
     assert same(read(tmp_path), kept)
