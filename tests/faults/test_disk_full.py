@@ -15,6 +15,7 @@ import clips
 import pytest
 from fault_tools import environment, run_stub, use_stub_engine
 
+from facecrop_core import files
 from facecrop_core.errors import CancelledError, DiskFullError
 from facecrop_core.export import face_extract
 from facecrop_core.pipeline import disk, scan
@@ -23,7 +24,6 @@ from facecrop_core.pipeline.produce import write_dataset
 from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.verify import verify
 from facecrop_core.settings import Settings
-from facecrop_core.table import parts
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def uninterrupted(film: Path) -> str:
         return rows(Path(folder) / "whole")
 
 
-def fill_disk(monkeypatch: pytest.MonkeyPatch, calls: range, module: Any = parts) -> None:
+def fill_disk(monkeypatch: pytest.MonkeyPatch, calls: range, module: Any = files) -> None:
     """Let these calls of fsync fail for want of room, counted from 0."""
     real, count = os.fsync, iter(range(1_000_000))
 
