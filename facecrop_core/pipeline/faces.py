@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -135,3 +136,15 @@ def _row(faces: Faces, index: int, pixels: _FacePixels, embedding: FloatArray) -
         pixels.measures,
         pixels.thumb_jpeg,
     )
+
+
+def batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
+    """Frames in groups that models look at together."""
+    batch: list[Frame] = []
+    for frame in frames:
+        batch.append(frame)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from facecrop_core.people import Hysteresis, ReferenceBank, Span, SpanRules, round_off
 from facecrop_core.pipeline.disk import DiskPatience
 from facecrop_core.pipeline.events import Note, Pace, Progress, Watch
-from facecrop_core.pipeline.faces import FaceMaker, make_signature
+from facecrop_core.pipeline.faces import FaceMaker, batches, make_signature
 from facecrop_core.pipeline.grown import store_grown
 from facecrop_core.pipeline.plans import Look
 from facecrop_core.pipeline.project import Scan, coverage_from_json, coverage_to_json
@@ -113,7 +113,7 @@ def prescan(
     pace = Pace(look.total_seconds(video), look.start_seconds)
     where: dict[str, Any] = {"start_seconds": look.start_seconds, "end_seconds": look.end_seconds, "area": look.area}
     with VideoReader(video, plan, canvas, slots=SLOTS, **where) as reader:
-        for batch in _batches(reader):
+        for batch in batches(reader, BATCH_FRAMES):
             coarse.see(batch)
             pace.samples += len(batch)
             watch.check_cancelled()
@@ -189,17 +189,6 @@ def small_canvas(size: tuple[int, int], max_width: int) -> tuple[int, int]:
     """(width, height) of the picture that faces are looked for in, from the one that a scan would take."""
     width, height = size
     return size if width <= max_width else (max_width, max(round(height * max_width / width), 1))
-
-
-def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
-    batch: list[Frame] = []
-    for frame in frames:
-        batch.append(frame)
-        if len(batch) == BATCH_FRAMES:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def describe(found: Prescan, video: Video) -> Note:

@@ -15,7 +15,7 @@ from facecrop_core.errors import CancelledError, DecodeError, DiskFullError
 from facecrop_core.pipeline.disk import DiskPatience, scan_bytes, warn_of_little_space
 from facecrop_core.pipeline.engine import engine_identity, open_engine
 from facecrop_core.pipeline.events import Note, Pace, Progress, Watch
-from facecrop_core.pipeline.faces import FaceMaker
+from facecrop_core.pipeline.faces import FaceMaker, batches
 from facecrop_core.pipeline.grown import grow_in_scan
 from facecrop_core.pipeline.plans import Look, check_wanted, make_look
 from facecrop_core.pipeline.prescan import narrow, whole_coverage
@@ -71,15 +71,12 @@ def scan(
     folder = project.scan_folder(video.video_id, make_scan_key(settings, identity, wanted))
     existing = Scan.find(folder)
     if existing is not None and existing.finished:
+        watch.send(Note("info", f"{video.path.name} was already scanned with these settings; nothing to do."))
         project.use_scan(video, folder.name)
         project.save()
         if grow_in_scan(existing, references, settings):
             existing.save()
-        counts = existing.content
-        watch.send(Note("info", f"{video.path.name} was already scanned with these settings; nothing to do."))
-        return ScanResult(
-            existing, existing.status, counts["samples"], counts["faces"], True, 0.0, time.perf_counter() - began
-        )
+        return _result(existing, True, time.perf_counter(), began)
     if engine is None:
         watch.send(Progress("models", video.path.name))
         engine = open_engine(settings)
@@ -104,16 +101,21 @@ def scan(
         _at_last(record.save)
         raise
     coverage = whole_coverage(record, coverage)
-    status = "complete" if coverage.complete else "partial"
     record.content |= {
-        "status": status,
+        "status": "complete" if coverage.complete else "partial",
         "samples": writer.stored_samples,
         "faces": writer.stored_faces,
         "coverage": coverage_to_json(coverage),
     }
     patient(record.save)
-    now = time.perf_counter()
-    return ScanResult(record, status, writer.stored_samples, writer.stored_faces, False, now - loaded, now - began)
+    return _result(record, False, loaded, began)
+
+
+def _result(record: Scan, reused: bool, loaded: float, began: float) -> ScanResult:
+    """``loaded`` and ``began`` are when the models were there and when all began (perf_counter)."""
+    now, content = time.perf_counter(), record.content
+    seconds = 0.0 if reused else now - loaded
+    return ScanResult(record, record.status, content["samples"], content["faces"], reused, seconds, now - began)
 
 
 def _start(
@@ -187,7 +189,7 @@ def _run(
     ) as reader:
         try:
             committed = time.perf_counter()
-            for batch in _batches(_from_sample(reader, writer.next_sample)):
+            for batch in batches(_from_sample(reader, writer.next_sample), BATCH_FRAMES):
                 for row in _look(maker, batch):
                     writer.add(row)
                     _log_sample(row, settings)
@@ -227,17 +229,6 @@ def _from_sample(frames: Iterable[Frame], first_sample: int) -> Iterator[Frame]:
             yield frame
         else:
             frame.release()
-
-
-def _batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
-    batch: list[Frame] = []
-    for frame in frames:
-        batch.append(frame)
-        if len(batch) == BATCH_FRAMES:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _report(writer: ScanWriter, video: Video, total: float | None, pace: Pace, watch: Watch) -> None:
