@@ -71,7 +71,8 @@ class ScanReader:
             for name, wanted in MEASURES.items():
                 measure = read_table(self.folder / "measures" / name / f"{number}.parquet")
                 columns |= {column: measure[column].to_numpy() for column in wanted}
-            embeddings = np.load(self.folder / "embeddings" / self.embedder_sha256 / f"{number}.npy", mmap_mode="r")
+            # Not mapped: a mapping holds a descriptor, and a long film has more parts than a process may open files.
+            embeddings = np.load(self.folder / "embeddings" / self.embedder_sha256 / f"{number}.npy")
         except (OSError, ValueError, KeyError) as error:
             raise ProjectError(
                 f"Part {number} of the scan in {self.folder} is damaged: {error}.",
@@ -84,6 +85,7 @@ class ScanReader:
             return empty_table(self.video, self.embedder_sha256)
         columns = {name: np.concatenate([p[0][name] for p in self._parts]) for name in self._parts[0][0]}
         embeddings = np.concatenate([p[1] for p in self._parts])
+        self._parts = [(dict(columns), embeddings)]  # the parts' own arrays are not needed beside the joined ones
         columns |= self._tracks(columns["face_id"])
         return FaceTable(self.video, columns, embeddings, self.embedder_sha256)
 
