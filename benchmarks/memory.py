@@ -5,8 +5,9 @@
   memory.py --make-film six_hours.mp4 [--hours 6]    writes a film of 320 × 180 at 1 fps with faces, to scan then
 
 Prints one JSON object: the peak of the summed proportional set sizes (each shared page counts once), its median in the
-first and in the last third of the run and the growth between them, the same of open descriptors, of shared memory
-(memfd and /dev/shm) and of processes, what is left of each at the end, and the command's own result.
+first and in the last third of the run and the growth between them; the same of anonymous memory (PSS also counts a share
+of the libraries' files, which changes with whoever else has them open), of shared memory (memfd and /dev/shm), of open
+descriptors and of processes; what is left in /dev/shm; and the command's own result.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FACECROP = [sys.executable, "-c", "import sys; from facecrop_core.cli import main; sys.exit(main())"]
 MEGABYTE = 1_000_000
 EVERY_SECONDS = 0.25
+KINDS = {"pss_mb": "Pss", "anonymous_mb": "Pss_Anon", "shared_mb": "Pss_Shmem"}
 FACES = ("anna", "carl", "grace", "eric", "bella", "david")
 
 
@@ -37,14 +39,13 @@ def tree(root: int) -> list[int]:
 
 
 def look(process: int) -> dict[str, float]:
-    """One process: PSS and shared memory in MB, open descriptors."""
-    pss = shared = 0
-    for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
-        name, _, value = line.partition(":")
-        pss += int(value.split()[0]) * 1024 if name == "Pss" else 0
-        shared += int(value.split()[0]) * 1024 if name == "Pss_Shmem" else 0
-    files = len(os.listdir(f"/proc/{process}/fd"))
-    return {"pss_mb": pss / MEGABYTE, "shared_mb": shared / MEGABYTE, "descriptors": files, "processes": 1}
+    """One process: its memory by kind in MB, and its open descriptors."""
+    rows = [line.split() for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]]
+    sizes = {row[0].rstrip(":"): int(row[1]) * 1024 / MEGABYTE for row in rows}
+    return {name: sizes[kind] for name, kind in KINDS.items()} | {
+        "descriptors": len(os.listdir(f"/proc/{process}/fd")),
+        "processes": 1,
+    }
 
 
 def sample(root: int) -> dict[str, float]:
