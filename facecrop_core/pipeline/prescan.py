@@ -112,7 +112,7 @@ def prescan(
     canvas = small_canvas(engine.detector.canvas_size(*look.size(video)), settings.prescan.prescan_max_width)
     pace = Pace(look.total_seconds(video), look.start_seconds)
     where: dict[str, Any] = {"start_seconds": look.start_seconds, "end_seconds": look.end_seconds, "area": look.area}
-    with VideoReader(video, plan, canvas, slots=SLOTS, **where) as reader:
+    with VideoReader(video, plan, canvas, rough=True, slots=SLOTS, **where) as reader:
         for batch in batches(reader, BATCH_FRAMES):
             coarse.see(batch)
             pace.samples += len(batch)

@@ -32,15 +32,16 @@ class PrescanSettings(Section):
     )  # fmt: skip
     prescan_fd_enter: float | Auto = setting(
         "auto", "Enter distance", "A face as near as this to a reference opens a span. Distance is 1 − similarity. "
-        "auto: 0.45, scaled to where the model tells people apart.", ge=0, le=2, step=0.01,
+        "auto: where the model in use takes two faces for one person. PersonCapture has 0.45.", ge=0, le=2, step=0.01,
     )  # fmt: skip
     prescan_fd_add: float | Auto | None = setting(
         "auto", "Add distance", "A face as near as this may become a further reference; below the enter distance. "
-        "auto: 0.22, scaled likewise. off: the bank of references does not grow.", ge=0, le=2, step=0.01,
+        "auto: 0.44 of auto's enter distance, 0.22 for most packs. off: the bank of references does not grow.",
+        ge=0, le=2, step=0.01,
     )  # fmt: skip
     prescan_fd_exit: float | Auto = setting(
         "auto", "Exit distance", "Where the nearest face is as far as this, the span ends; above the enter distance. "
-        "auto: 0.52, scaled likewise.", ge=0, le=2, step=0.01,
+        "auto: where the model is not even unsure. PersonCapture has 0.52.", ge=0, le=2, step=0.01,
     )  # fmt: skip
     prescan_pad_sec: float = setting(
         1.5, "Pre-scan padding", "Added before and after each span.", unit="s", ge=0, le=600, step=0.1

@@ -94,6 +94,7 @@ class ReadJob:
     layout: RingLayout
     area: Area | None
     shared: int | str
+    rough: bool = False
 
     @property
     def memory_bytes(self) -> int:
@@ -110,7 +111,9 @@ class ReadJob:
         if self.video.codec == IMAGES:
             decoding = ImageDecoding(self.video, self.plan, *span, on_packet=outbox.alive)
         else:
-            decoding = Decoding(self.video, self.plan, *span, threads=self.threads, on_packet=outbox.alive)
+            decoding = Decoding(
+                self.video, self.plan, *span, threads=self.threads, rough=self.rough, on_packet=outbox.alive
+            )
         for wanted in decoding.frames():
             slot = free.get()
             converter.write(wanted.picture, slots[slot])

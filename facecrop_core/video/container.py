@@ -62,8 +62,10 @@ def open_container(path: Path) -> InputContainer:
 
 
 @contextmanager
-def open_video(path: Path, threads: int = 1) -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_video(path: Path, threads: int = 1, rough: bool = False) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The opened file and its picture stream, ready to decode.
+
+    ``rough`` leaves out the filter that smooths the borders of blocks, a fifth of H.264's decoding time.
 
     Raises:
         SourceError: missing, a folder, empty, not readable, not a video, or without a picture stream.
@@ -92,7 +94,8 @@ def open_video(path: Path, threads: int = 1) -> Iterator[tuple[InputContainer, V
         # Faults of single frames that frame threads keep to themselves are found by the decoding loop.
         stream.codec_context.thread_type = "AUTO" if threads > 1 else "NONE"
         stream.codec_context.thread_count = threads
-        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        shortcut = {"skip_loop_filter": "all"} if rough else {}
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS), **shortcut}
         yield container, stream
 
 

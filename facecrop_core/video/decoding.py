@@ -28,9 +28,10 @@ class Decoding:
         end_seconds: float | None = None,
         *,
         threads: int = 1,
+        rough: bool = False,
         on_packet: Callable[[], None] = lambda: None,
     ) -> None:
-        self._video, self._plan = video, plan
+        self._video, self._plan, self._rough = video, plan, rough
         self._start_seconds, self._end_seconds = start_seconds, end_seconds
         self._threads, self._on_packet = threads, on_packet
         self._log = CoverageLog()
@@ -59,7 +60,7 @@ class Decoding:
         return self._log.coverage(expected)
 
     def _pass(self, start_seconds: float, index: PacketIndex | None) -> Iterator[WantedFrame]:
-        with open_video(self._video.path, self._threads) as (container, stream):
+        with open_video(self._video.path, self._threads, self._rough) as (container, stream):
             selector = Selector(self._plan, start_seconds, self._end_seconds)
             one_pass = DecodePass(container, stream, selector, self._video, index, self._on_packet)
             self._log = one_pass.log

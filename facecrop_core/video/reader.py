@@ -31,6 +31,7 @@ class VideoReader:
         area: (x0, y0, x1, y1) in pixels of the upright frame: what the canvas shows; by default all of the frame.
         start_seconds: frames before this time are left out; all else, numbers too, is as without it.
         end_seconds: frames from this time on are left out.
+        rough: decode quicker; the frames are near enough to find faces in, but not the same.
         slots: how many frames may be held at once, at most; fewer where frames are very large.
         threads: decoder threads; by default half of the processors, so that the others can look at what was decoded.
         watchdog_seconds: how long the child may be silent.
@@ -49,6 +50,7 @@ class VideoReader:
         area: Area | None = None,
         start_seconds: float = 0.0,
         end_seconds: float | None = None,
+        rough: bool = False,
         slots: int = 8,
         threads: int | None = None,
         watchdog_seconds: float = WATCHDOG_SECONDS,
@@ -61,7 +63,7 @@ class VideoReader:
         self._block = SharedBlock(layout.slot_bytes * layout.slots)
         self._views = layout.views(self._block.map())
         job = ReadJob(
-            video, plan, start_seconds, end_seconds, threads or default_threads(), layout, area, self._block.name
+            video, plan, start_seconds, end_seconds, threads or default_threads(), layout, area, self._block.name, rough
         )
         self._child = Child(job, display_name(video.path), watchdog_seconds, self._block.descriptor)
 

@@ -211,13 +211,13 @@ def test_growth_in_the_scan_is_off_and_comes_without_a_new_scan(
     assert (record.folder / BANK_FILE).stat().st_mtime_ns == written, "not done again"
 
 
-def test_auto_distances_are_the_seed_s_on_the_scale_of_the_model() -> None:
+def test_auto_distances_are_the_borders_of_the_model() -> None:
     names = ("prescan_fd_add", "prescan_fd_enter", "prescan_fd_exit")
     arcface = Calibration("cosine", match=0.5, unsure=0.4, det_thresh=0.5)
-    assert [distance_of(PRESCAN.prescan, n, arcface) for n in names] == pytest.approx([0.22, 0.45, 0.52])
+    assert [distance_of(PRESCAN.prescan, n, arcface) for n in names] == pytest.approx([0.22, 0.5, 0.6])
     for calibration in (arcface, Calibration("euclidean", 0.42, 0.36, 0.0), Calibration("cosine", 0.3, 0.2, 0.5)):
         add, enter, leave = (distance_of(PRESCAN.prescan, n, calibration) for n in names)
-        assert 0 < add < enter < 1 - calibration.match < leave < 1  # type: ignore[operator]
+        assert 0 < add < enter == 1 - calibration.match < leave < 1  # type: ignore[operator]
     literal = PRESCAN.with_values({"prescan_fd_enter": 0.3, "prescan_fd_add": None}).prescan
     assert distance_of(literal, "prescan_fd_enter", arcface) == 0.3 and distance_of(literal, names[0], arcface) is None
 
@@ -225,7 +225,7 @@ def test_auto_distances_are_the_seed_s_on_the_scale_of_the_model() -> None:
 def test_distances_out_of_order_are_refused() -> None:
     with pytest.raises(SettingsError, match="prescan_fd_enter must be below prescan_fd_exit"):
         WHOLE.with_values({"prescan_fd_enter": 0.6, "prescan_fd_exit": 0.5})
-    with pytest.raises(SettingsError, match=r"add 0\.22, enter 0\.60, exit 0\.52"):
+    with pytest.raises(SettingsError, match=r"add 0\.22, enter 0\.60, exit 0\.60"):
         span_rules(
             WHOLE.with_values({"prescan_fd_enter": 0.6}).prescan, Calibration("cosine", 0.5, 0.4, det_thresh=0.5)
         )

@@ -85,3 +85,13 @@ def test_a_reader_jumps_from_span_to_span_and_gives_the_same_frames(tmp_path):
 
     whole = {n: v for n, v in read(RatePlan(5)).items() if inside(n / 5, spans)}
     assert read(SpansPlan(RatePlan(5), spans)) == whole and len(whole) == 12
+
+
+def test_a_rough_reading_gives_the_same_samples(tmp_path):
+    film = probe(clips.numbered_clip(tmp_path / "film.mp4", 100))
+
+    def read(rough):
+        with VideoReader(film, RatePlan(3), (0, 0), rough=rough) as reader:
+            return [(f.sample, f.time_seconds, clips.read_number(f.luma), f.release()) for f in reader]
+
+    assert read(True) == read(False) and len(read(True)) == 12
