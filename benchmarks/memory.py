@@ -5,8 +5,8 @@
   memory.py --make-film six_hours.mp4 [--hours 6]    writes a film of 320 × 180 at 1 fps with faces, to scan then
 
 Prints one JSON object: the peak of the summed proportional set sizes (each shared page counts once), its median in the
-first and in the last third of the run and the growth between them; the same of anonymous memory (PSS also counts a share
-of the libraries' files, which changes with whoever else has them open), of shared memory (memfd and /dev/shm), of open
+first and in the last third of the run and the growth between them; the same of anonymous memory (PSS also counts
+a share of the libraries' files, which changes with whoever else has them open), of shared memory (memfd and /dev/shm), of open
 descriptors and of processes; what is left in /dev/shm; and the command's own result.
 """
 

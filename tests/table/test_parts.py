@@ -88,6 +88,13 @@ def test_reader_takes_in_new_parts_only(tmp_path: Path) -> None:
     assert reader.refresh() and len(reader.table()) == before + 2
 
 
+def test_a_table_of_many_parts_keeps_no_file_open(tmp_path: Path) -> None:
+    write(tmp_path, range(40), per_part=1)
+    before = len(os.listdir("/proc/self/fd"))
+    reader = ScanReader(tmp_path, VIDEO, SHA)
+    assert len(reader.table()) and len(os.listdir("/proc/self/fd")) == before
+
+
 class Killed(BaseException):
     """Stands for kill -9: nothing may catch it and tidy up."""
 
