@@ -6,8 +6,8 @@
 
 Prints one JSON object: the peak of the summed proportional set sizes (each shared page counts once), its median in the
 first and in the last third of the run and the growth between them; the same of anonymous memory (PSS also counts
-a share of the libraries' files, which changes with whoever else has them open), of shared memory (memfd and /dev/shm), of open
-descriptors and of processes; what is left in /dev/shm; and the command's own result.
+a share of the libraries' files, which changes with whoever else has them open), of shared memory (memfd and
+/dev/shm), of open descriptors and of processes; what is left in /dev/shm; and the command's own result.
 """
 
 from __future__ import annotations

@@ -219,6 +219,11 @@ FIGURES = """
 |---|---|
 | memory, descriptors, shared memory and processes of a scan of six hours | `benchmarks/memory.py --make-film six_hours.mp4`, then `benchmarks/memory.py scan six_hours.mp4 --project p --fps 1 --pack PACK` |
 | what isolation costs | `benchmarks/isolation.py` |
+
+Six hours of 320 × 180 at 1 fps with SCRFD-500M and MobileFaceNet on two busy cores: 21,600 samples and 43,200 faces in
+773 s; PSS of both processes 294 MB in the first third and 296 MB in the last, 369 MB at its peak, when tracks are linked
+at the end; 16 open descriptors and 6 MB of shared memory throughout, nothing left in /dev/shm. The faces' table is what
+grows: about 2 kB for each face when it is read.
 """  # noqa: E501
 
 
