@@ -1,6 +1,6 @@
 // What the run is doing, in words.
 const STAGES = {
-  fetch: 'Downloading…', models: 'Loading the models…', references: 'Reading the photos…', tracks: 'Following the faces over time…',
+  fetch: 'Downloading…', prescan: 'Looking for the spans worth scanning…', models: 'Loading the models…', references: 'Reading the photos…', tracks: 'Following the faces over time…',
   paused: 'Paused: the disk is full. It goes on by itself once there is room.',
 };
 const ENDED = {
