@@ -18,7 +18,6 @@ STAGE_WORDS = {
     "shots": "Finding shots",
     "scan": "Scanning",
     "tracks": "Linking tracks",
-    "choose": "Choosing",
     "export": "Writing crops",
     "verify": "Verifying",
     "paused": "Waiting for free disk space:",

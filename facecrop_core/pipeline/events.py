@@ -17,7 +17,6 @@ Stage = Literal[
     "shots",
     "scan",
     "tracks",
-    "choose",
     "export",
     "verify",
     "paused",
