@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What decoding in a child process costs: frames per second of a 1080p film in this process and through the child.
 
-  isolation.py [VIDEO] [--runs 5] [--seconds 20] [--fps 8] [--threads 1]
+  isolation.py [VIDEO] [--runs 5] [--seconds 60] [--fps 8] [--threads 1]
 
 Without VIDEO, a film is made. Both sides decode and convert the same frames into the same kind of memory with the same
 number of threads; the runs alternate, and the child's start is counted. Two plans are measured: every frame, where as
@@ -78,7 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", nargs="?", type=Path)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--fps", type=float, default=8)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
