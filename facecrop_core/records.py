@@ -22,21 +22,11 @@ BoolArray = NDArray[np.bool_]
 Image = NDArray[np.uint8]
 
 REASONS = (
-    "",
-    "no_match",
-    "edge",
-    "max_pad",
-    "other_face",
-    "min_crop_px",
-    "max_upscale",
-    "min_face_frac_crop",
-    "min_bbox_frac",
-    "min_tenengrad",
-    "min_brightness",
-    "max_per_frame",
-    "size_limit",
-)
-"""Why a face is not kept. Columns store positions in this tuple; 0 is kept. The first that applies, in this order."""
+    "", "no_match", "edge", "max_pad", "other_face", "min_crop_px", "max_upscale", "min_face_frac_crop",
+    "min_bbox_frac", "min_tenengrad", "min_brightness", "max_per_frame", "size_limit", "not_a_face", "rejected",
+)  # fmt: skip
+"""Why a face is not kept. Columns store positions in this tuple; 0 is kept. What the user said (the last two) comes
+first, then the first that applies, in this order."""
 
 ColorMatrix = Literal["bt601", "bt709", "bt2020"]
 Metric = Literal["cosine", "euclidean"]
@@ -237,6 +227,10 @@ class Reference:
     """The crop of the photo around the face, to look at and to embed again with another model."""
     det_score: float = 0.0
     note: str = ""
+    negative: bool = False
+    """Whether it says who the person is not."""
+    confidence: float = 1.0
+    """How much it can be trusted, 0 to 1: a blurred or small face can less."""
 
 
 @dataclass(frozen=True)

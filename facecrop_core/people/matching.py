@@ -24,6 +24,7 @@ def match(
     calibration: Calibration,
     settings: MatchingSettings,
     tracks: NDArray[Any] | None = None,
+    excluded: IntArray | None = None,
 ) -> Matches:
     """Match faces with people.
 
@@ -41,12 +42,14 @@ def match(
         calibration: of that model.
         settings: ``sim`` None turns matching off.
         tracks: [n], −1 for none.
+        excluded: [k, 2], pairs of a face and a person who it is not: positions in ``embeddings`` and in the names, which
+            are in the order of the references.
     """
     if settings.sim is None or not references:
         return _nobody(len(embeddings))
     names = tuple(dict.fromkeys(r.person for r in references))
     minimum = calibration.match if settings.sim == "auto" else float(settings.sim)
-    people, scores = rank_people(embeddings, references, names, calibration.metric)
+    people, scores = rank_people(embeddings, references, names, calibration.metric, excluded)
     margins = scores[:, :-1] - scores[:, 1:]
     # NaN is no obstacle to a margin (there is no other person), but never reaches a minimum
     passes = (scores[:, :2] >= minimum) & ~(margins < settings.margin)
@@ -65,11 +68,16 @@ def _nobody(n: int) -> Matches:
 
 
 def rank_people(
-    embeddings: FloatArray, references: Sequence[Reference], names: Sequence[str], metric: Metric
+    embeddings: FloatArray,
+    references: Sequence[Reference],
+    names: Sequence[str],
+    metric: Metric,
+    excluded: IntArray | None = None,
 ) -> tuple[IntArray, FloatArray]:
     """The three nearest people of each face, best first: (positions in ``names`` [n, 3], scores [n, 3]).
 
-    Where there are fewer people, or a face has no embedding, the position is −1 and the score NaN.
+    Where there are fewer people, or a face has no embedding, the position is −1 and the score NaN. ``excluded`` pairs
+    of a face and a person ([k, 2]) are left out.
     """
     ordered = sorted(references, key=lambda r: names.index(r.person))
     vectors = np.stack([r.embedding for r in ordered]).astype(np.float32)
@@ -83,11 +91,15 @@ def rank_people(
         by_person = np.maximum.reduceat(similarity_matrix(chunk, vectors, metric), starts, axis=1)
         known = np.isfinite(by_person[:, 0])
         by_person[~known] = -np.inf
+        if excluded is not None:
+            here = excluded[(excluded[:, 0] >= begin) & (excluded[:, 0] < begin + len(chunk))]
+            by_person[here[:, 0] - begin, here[:, 1]] = -np.inf
         for place in range(top):
             nearest = by_person.argmax(axis=1)
             at = np.arange(len(chunk)), nearest
-            people[rows, place] = np.where(known, nearest, -1)
-            scores[rows, place] = np.where(known, by_person[at], np.nan)
+            left = np.isfinite(by_person[at])
+            people[rows, place] = np.where(left, nearest, -1)
+            scores[rows, place] = np.where(left, by_person[at], np.nan)
             by_person[at] = -np.inf
     return people, scores
 

@@ -83,15 +83,24 @@ GATES: dict[str, tuple[str, Rule]] = {
 LABELS: dict[str, str] = {name: label for name, (label, _) in GATES.items()} | {
     "max_per_frame": "enough faces from this frame",
     "size_limit": "the dataset reached its largest size",
+    "not_a_face": "you said it is not a face",
+    "rejected": "rejected by you",
 }
 
 
-def select(table: FaceTable, matches: Matches, crops: CropPlan, settings: GateSettings) -> NDArray[np.int8]:
+def select(
+    table: FaceTable,
+    matches: Matches,
+    crops: CropPlan,
+    settings: GateSettings,
+    left_out: NDArray[np.int8] | None = None,
+) -> NDArray[np.int8]:
     """Why each face is left out: positions in ``records.REASONS`` [n], 0 where it is kept.
 
     Every rule that is on looks at every face; the first one in ``GATES`` that a face fails gives its one reason.
+    ``left_out`` holds the reasons [n] of those that the user left out: they come first, and take no place of a frame.
     """
-    reasons = np.zeros(len(table), np.int8)
+    reasons = np.zeros(len(table), np.int8) if left_out is None else left_out.astype(np.int8)
     for name, (_, rule) in GATES.items():
         fails = rule(table, matches, crops, settings)
         if fails is not None:

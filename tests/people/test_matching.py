@@ -22,7 +22,9 @@ def unit(*parts):
     return vector
 
 
-def matched(faces, samples=None, references=REFERENCES, tracks=None, calibration=CALIBRATION, **values):
+def matched(
+    faces, samples=None, references=REFERENCES, tracks=None, calibration=CALIBRATION, excluded=None, **values
+):
     return match(
         np.stack(faces),
         np.arange(len(faces)) if samples is None else np.array(samples),
@@ -30,6 +32,7 @@ def matched(faces, samples=None, references=REFERENCES, tracks=None, calibration
         calibration,
         Settings().with_values(values).matching,
         None if tracks is None else np.array(tracks),
+        None if excluded is None else np.array(excluded),
     )
 
 
@@ -172,3 +175,11 @@ def test_whose_a_track_is(person, owner):
 def test_no_faces_at_all():
     found = match(np.zeros((0, 4), np.float32), np.zeros(0, np.int64), REFERENCES, CALIBRATION, Settings().matching)
     assert len(found.person) == 0
+
+
+def test_an_excluded_person_leaves_the_face_to_the_second():
+    assert matched([unit(0.8, 0.6)]).person.tolist() == [0]
+    found = matched([unit(0.8, 0.6), unit(0.8, 0.6)], excluded=[[1, 0]])
+    assert found.person.tolist() == [0, 1] and np.isnan(found.margin[1])
+    found = matched([unit(0.8, 0.6)], excluded=[[0, 0], [0, 1]])
+    assert (found.person[0], found.best[0]) == (-1, -1) and np.isnan(found.similarity[0])
