@@ -38,6 +38,7 @@ HEAVY = {
     "av",
     "filelock",
     "scenedetect",
+    "sklearn",
 }
 
 
