@@ -42,8 +42,8 @@ def match(
         calibration: of that model.
         settings: ``sim`` None turns matching off.
         tracks: [n], −1 for none.
-        excluded: [k, 2], pairs of a face and a person who it is not: positions in ``embeddings`` and in the names, which
-            are in the order of the references.
+        excluded: [k, 2], pairs of a face and a person who it is not: positions in ``embeddings`` and in the names,
+            which are in the order of the references.
     """
     if settings.sim is None or not references:
         return _nobody(len(embeddings))

@@ -22,9 +22,7 @@ def unit(*parts):
     return vector
 
 
-def matched(
-    faces, samples=None, references=REFERENCES, tracks=None, calibration=CALIBRATION, excluded=None, **values
-):
+def matched(faces, samples=None, references=REFERENCES, tracks=None, calibration=CALIBRATION, excluded=None, **values):
     return match(
         np.stack(faces),
         np.arange(len(faces)) if samples is None else np.array(samples),
