@@ -10,13 +10,13 @@ import threading
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from facecrop_core.cli.progress import make_progress
-from facecrop_core.errors import CancelledError, UsageError
+from facecrop_core.errors import CancelledError, FacecropError, UsageError
 from facecrop_core.names import readable
 from facecrop_core.settings import Settings, find_preset, setting_values
 
@@ -108,7 +108,7 @@ def _run_job(kind: Kind, options: Namespace, project: Path, settings: Settings, 
         None if kind == "scan" else options.out.absolute(),
         settings.changed(),
     )
-    with make_progress(settings.logging.print_every) as progress, stop_on_interrupt() as stop:
+    with make_progress(settings.logging.print_every) as progress, stop_on_interrupt(options.json) as stop:
         result = run_job(request, Watch(progress, stop))
     status = EXIT_PARTIAL if result["status"] == "partial" else EXIT_DONE
     _finish(options, result, describe_result(result))
@@ -127,15 +127,21 @@ def _finish(options: Namespace, result: dict[str, Any], words: str) -> int:
     return EXIT_DONE
 
 
+def print_end(error: FacecropError) -> None:
+    """The one JSON object of a command that did not come to its end."""
+    status = "cancelled" if isinstance(error, CancelledError) else "error"
+    print(json.dumps({"status": status, "error": error.message, "hint": error.hint}), flush=True)
+
+
 @contextmanager
-def stop_on_interrupt() -> Iterator[threading.Event]:
+def stop_on_interrupt(as_json: bool) -> Iterator[threading.Event]:
     """Ctrl-C and SIGTERM ask the run to stop and store what it has; a second time they end it at once.
 
     A run that does not stop within seconds, because a model or a disk does not answer, is ended: what was committed
     is whole at any moment, and decoding processes end with the run.
     """
     stop = threading.Event()
-    give_up = threading.Timer(SECONDS_TO_STOP, _give_up)
+    give_up = threading.Timer(SECONDS_TO_STOP, _give_up, [as_json])
     give_up.daemon = True
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -154,10 +160,15 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _give_up() -> None:
+def _give_up(as_json: bool) -> None:
     show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # the progress bar hides it
-    words = "The run did not stop by itself and was ended. What was stored before is kept; the same command goes on."
-    print(show_cursor + words, file=sys.stderr, flush=True)
+    end = CancelledError(
+        "The run did not stop by itself and was ended.", "What was stored before is kept; the same command goes on."
+    )
+    with suppress(OSError):  # nobody listens any more
+        print(f"{show_cursor}{end.message} {end.hint}", file=sys.stderr, flush=True)
+        if as_json:
+            print_end(end)
     os._exit(CancelledError.exit_status)
 
 

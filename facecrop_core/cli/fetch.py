@@ -21,7 +21,7 @@ def run_fetch(options: Namespace, settings: Settings) -> int:
 
     folder = options.out or Path(settings.fetch.fetch_dir or ".").expanduser()
     names = [absolute_name(name, Path.cwd()) for name in options.links]
-    with make_progress(settings.logging.print_every) as progress, stop_on_interrupt() as stop:
+    with make_progress(settings.logging.print_every) as progress, stop_on_interrupt(options.json) as stop:
         result = fetch_all(names, folder.absolute(), settings, Watch(progress, stop))
     print(json.dumps(result) if options.json else describe_fetches(result), flush=True)
     return EXIT_FAILED if result["status"] == "failed" else EXIT_DONE

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,9 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FacecropError as error:
         print(f"Error: {readable(error.message)}\n{readable(error.hint)}".rstrip(), file=sys.stderr, flush=True)
         if as_json:
-            print(json.dumps({"status": "error", "error": error.message, "hint": error.hint}))
+            commands.print_end(error)
         return error.exit_status
     except KeyboardInterrupt:  # Ctrl-C before a run has begun, or for the second time
+        if as_json:
+            commands.print_end(CancelledError("The run was stopped."))
         return CancelledError.exit_status
     except BrokenPipeError:  # the reader of our output, such as head, has gone
         sys.stderr.close()

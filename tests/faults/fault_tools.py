@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ import pytest
 from facecrop_core.pipeline import jobs, scan
 from facecrop_core.pipeline.events import EventSink, Watch, ignore_events
 from facecrop_core.pipeline.project import Project
+from facecrop_core.pipeline.queue import scan_all
 from facecrop_core.pipeline.scan import ScanResult
 from facecrop_core.records import Calibration, Engine, Faces, FloatArray, Image
 from facecrop_core.settings import Settings
+from facecrop_core.sources import Allowance
 
 ROOT = Path(__file__).resolve().parents[2]
 FACECROP = [sys.executable, "-c", "import sys; from facecrop_core.cli import main; sys.exit(main())"]
@@ -72,6 +75,11 @@ def use_stub_engine(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(scan, "engine_identity", stub_identity)
 
 
+def scan_all_from(port: int) -> Callable[..., dict[str, Any]]:
+    """``scan_all`` whose fetches may reach a server on this machine."""
+    return partial(scan_all, allowance=Allowance((("127.0.0.1", port),)))
+
+
 def run_stub(film: Path, project: Path, send: EventSink = ignore_events, **settings: Any) -> ScanResult:
     """Scan with whatever engine ``use_stub_engine`` has put in place, four samples a second."""
     opened = Project.create(project)
@@ -106,11 +114,11 @@ def fault_library(folder: Path) -> Path | None:
 
 
 def processes_marked(mark: str) -> list[int]:
-    """Processes that were started with ``MARK=mark`` in their environment."""
+    """Processes that were started with this mark somewhere in their environment."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if f"{MARK}={mark}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+            if mark.encode() in (folder / "environ").read_bytes():
                 found.append(int(folder.name))
         except OSError:
             continue  # it has just ended, or is not ours

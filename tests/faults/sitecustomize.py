@@ -2,6 +2,7 @@
 
 FACECROP_TEST_NOTES: a file in which every attempt to reach another machine is noted, and refused.
 FACECROP_TEST_HANG: a stage that hangs, as a model or a disk that does not answer would make it.
+FACECROP_TEST_PORT: a port of this machine that a fetch may reach; in the stage fetch it is a server there that hangs.
 """
 
 import os
@@ -28,7 +29,7 @@ def put_hang_in_place(stage: str) -> None:
     import fault_tools
     import pytest
 
-    from facecrop_core.pipeline import produce, scan
+    from facecrop_core.pipeline import jobs, produce, scan
 
     patch, looks, detect = pytest.MonkeyPatch(), iter(range(1_000_000)), fault_tools.StubDetector.detect
 
@@ -44,7 +45,10 @@ def put_hang_in_place(stage: str) -> None:
     }
     fault_tools.use_stub_engine(patch)
     patch.setattr(scan, "SAMPLES_PER_PART", 4)
-    patch.setattr(*places[stage])
+    if stage == "fetch":
+        patch.setattr(jobs, "scan_all", fault_tools.scan_all_from(int(os.environ["FACECROP_TEST_PORT"])))
+    else:
+        patch.setattr(*places[stage])
 
 
 if notes:

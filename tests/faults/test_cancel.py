@@ -4,21 +4,24 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from multiprocessing import resource_tracker
 from pathlib import Path
 
 import clips
 import cv2
 import pytest
-from fault_tools import FACECROP, MARK, environment, processes_marked, use_stub_engine
+from fault_tools import FACECROP, MARK, environment, processes_marked, scan_all_from, use_stub_engine
+from local_web import Web, web
 
 from facecrop_core.cli.progress import STAGE_WORDS
 from facecrop_core.errors import CancelledError
-from facecrop_core.pipeline import scan
+from facecrop_core.pipeline import jobs, scan
 from facecrop_core.pipeline.events import Event, Progress, Watch
 from facecrop_core.pipeline.jobs import JobRequest, run_job
 from facecrop_core.pipeline.project import Project
@@ -27,7 +30,7 @@ from facecrop_core.pipeline.verify import verify
 
 VALUES = {"engine": "builtin", "fps": 4.0, "size": 32, "sim": None}
 STAGES = ["models", "references", "scan", "tracks", "export"]
-STORED = {"models": 0, "references": 0, "scan": 8, "tracks": 12, "export": 12}
+STORED = {"models": 0, "references": 0, "scan": 8, "tracks": 12, "export": 12, "fetch": 12}
 """Crops that can be exported after the run was stopped in a stage, at least."""
 MOST_SECONDS = 5.0
 
@@ -39,6 +42,12 @@ def request_of(tmp_path: Path) -> JobRequest:
     return JobRequest(
         "extract", tmp_path / "p", (film,), (tmp_path / "anna.png",), out=tmp_path / "out", settings=VALUES
     )
+
+
+@pytest.fixture
+def site() -> Iterator[Web]:
+    with web() as server:
+        yield server
 
 
 def check_what_is_left(request: JobRequest, stage: str) -> None:
@@ -78,24 +87,63 @@ def test_asked_in_any_stage_a_run_stops_and_keeps_what_it_has(
     assert statuses == {"scan": ["cancelled"], "tracks": ["cancelled"], "export": ["complete"]}.get(stage, [])
 
 
+@pytest.mark.parametrize("trickle", [True, False])
+def test_a_download_that_does_not_end_is_left_within_seconds(
+    request_of: JobRequest, site: Web, monkeypatch: pytest.MonkeyPatch, mark: str, trickle: bool
+) -> None:
+    use_stub_engine(monkeypatch)
+    monkeypatch.setattr(jobs, "scan_all", scan_all_from(site.address[1]))
+    site.stalled("/slow.mp4", trickle)
+    request_of = replace(request_of, videos=(*request_of.videos, site.url("/slow.mp4")), references=())
+    stop, asked = threading.Event(), list[float]()
+
+    def stop_later() -> None:
+        wait_until(lambda: site.hits, 60)
+        time.sleep(0.5)
+        assert processes_marked(mark)
+        asked.append(time.monotonic())
+        stop.set()
+
+    threading.Thread(target=stop_later, daemon=True).start()
+    with pytest.raises(CancelledError):
+        run_job(request_of, Watch(stop=stop))
+    assert time.monotonic() - asked[0] < MOST_SECONDS
+    wait_until(lambda: not processes_marked(mark), 3)
+    check_what_is_left(request_of, "fetch")
+    parts = [path.stat().st_size > 0 for path in (request_of.project / "sources").glob("*.part")]
+    assert parts == [True] if trickle else not parts
+
+
 @pytest.fixture
-def mark(monkeypatch: pytest.MonkeyPatch) -> str:
-    """Whoever is started from now on carries this mark in its environment."""
+def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Whoever is started from now on carries this mark in its environment; a fetching child in the path of its home."""
     resource_tracker.ensure_running()  # it belongs to the tests' own process and stays
     mark = uuid.uuid4().hex
-    for name, value in environment(**{MARK: mark}).items():
+    (tmp_path / mark).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / mark))
+    for name, value in environment(**{MARK: mark}, TMPDIR=str(tmp_path / mark)).items():
         monkeypatch.setenv(name, value)
     return mark
 
 
+@pytest.fixture
+def link(site: Web, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A film that never comes; the runs that are started from now on may ask for it."""
+    monkeypatch.setenv("FACECROP_TEST_PORT", str(site.address[1]))
+    site.stalled("/slow.mp4", trickle=True)
+    return site.url("/slow.mp4")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*STAGES, "fetch"])
 def test_a_job_that_hangs_in_a_stage_is_ended_and_leaves_no_process(
-    request_of: JobRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mark: str, stage: str
+    request_of: JobRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mark: str, link: str, stage: str
 ) -> None:
     monkeypatch.setenv("FACECROP_TEST_HANG", stage)
     if stage != "references":
-        request_of = JobRequest("extract", request_of.project, request_of.videos, out=request_of.out, settings=VALUES)
+        request_of = replace(request_of, references=())
+    if stage == "fetch":
+        request_of = replace(request_of, videos=(*request_of.videos, link))
     runner = Runner(tmp_path / "jobs")
     job = runner.start(request_of)
     wait_until(lambda: job.progress is not None and job.progress.stage == stage, 60)
@@ -109,24 +157,27 @@ def test_a_job_that_hangs_in_a_stage_is_ended_and_leaves_no_process(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*STAGES, "fetch"])
 def test_ctrl_c_ends_a_run_that_hangs_and_leaves_no_process(
-    request_of: JobRequest, tmp_path: Path, mark: str, stage: str
+    request_of: JobRequest, tmp_path: Path, mark: str, link: str, stage: str
 ) -> None:
-    (film,), flags = request_of.videos, ["--engine", "builtin", "--fps", "4", "--size", "32", "--sim", "off"]
+    flags = ["--engine", "builtin", "--fps", "4", "--size", "32", "--sim", "off", "--json"]
+    videos = [str(video) for video in request_of.videos] + ([link] if stage == "fetch" else [])
     refs = ["--refs", str(tmp_path / "anna.png")] if stage == "references" else []
-    line = ["extract", str(film), "--project", str(request_of.project), "--out", str(tmp_path / "out"), *refs, *flags]
+    line = ["extract", *videos, "--project", str(request_of.project), "--out", str(tmp_path / "out"), *refs, *flags]
     process = subprocess.Popen(
-        [*FACECROP, *line], stderr=subprocess.PIPE, text=True, env=dict(os.environ) | {"FACECROP_TEST_HANG": stage}
-    )
+        [*FACECROP, *line], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=dict(os.environ) | {"FACECROP_TEST_HANG": stage},
+    )  # fmt: skip
     assert process.stderr is not None
     while STAGE_WORDS[stage] not in (said := process.stderr.readline()):
         assert said, "it ended before this stage"
     time.sleep(1.0)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    printed, said = process.communicate(timeout=30)
     assert process.returncode == 130 and time.monotonic() - began < MOST_SECONDS and "Traceback" not in said
+    assert json.loads(printed)["status"] == "cancelled"
     wait_until(lambda: not processes_marked(mark), 3)
     check_what_is_left(request_of, stage)
 

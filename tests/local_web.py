@@ -45,6 +45,7 @@ class Web:
         self.answers: dict[str, Answer] = {}
         self.hits: list[str] = []
         self.ranges: list[str | None] = []
+        self._closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, self))
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -96,7 +97,23 @@ class Web:
 
         self.answers[path] = answer
 
+    def stalled(self, path: str, trickle: bool) -> None:
+        """Promises a film and gives a few bytes of it now and then, or does not answer at all."""
+
+        def answer(handler: Handler) -> None:
+            if trickle:
+                handler.send_response(200)
+                handler.send_header("Content-Type", "video/mp4")
+                handler.send_header("Content-Length", "100000000")
+                handler.end_headers()
+            while not self._closing.wait(0.1):
+                if trickle:
+                    handler.wfile.write(bytes(100_000))
+
+        self.answers[path] = answer
+
     def close(self) -> None:
+        self._closing.set()
         self._server.shutdown()
         self._server.server_close()
 
