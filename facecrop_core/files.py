@@ -7,8 +7,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from facecrop_core.errors import DiskFullError, OutputError
+from facecrop_core.errors import DiskFullError, FacecropError, OutputError
+
+if TYPE_CHECKING:
+    import filelock
 
 PART_SUFFIX = ".part"
 
@@ -78,3 +82,26 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
         with suppress(OSError):
             part.unlink()
         raise
+
+
+def take_lock(path: Path, busy: Callable[[], FacecropError]) -> filelock.BaseFileLock | None:
+    """Hold a file until ``release()`` or the end of this process; None where the file system knows no locks.
+
+    Raises:
+        OutputError: the file cannot be made. What ``busy`` gives: another process holds it.
+    """
+    import filelock
+
+    lock = filelock.FileLock(path, blocking=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout:  # an OSError, too, so it comes first
+        raise busy() from None
+    except NotImplementedError:
+        return None
+    except OSError as error:
+        if error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+            return None
+        with writing(path):
+            raise
+    return lock

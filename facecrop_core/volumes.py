@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from facecrop_core.errors import ProjectError
+from facecrop_core.errors import OutputError, ProjectError
 
 _TYPES = """
 nfs nfs4 cifs smb3 smbfs 9p afs ceph glusterfs lustre beegfs gpfs ocfs2 gfs2 pvfs2 orangefs ncpfs davfs
@@ -28,23 +28,29 @@ def network_type(path: Path) -> str | None:
 
 
 def check_mounted(folder: Path) -> None:
-    """Refuse a folder that is only the empty place of a volume.
-
-    An unmounted volume looks like an empty folder. Making a project in it would hide the real one later, and fill the
-    wrong disk.
+    """Refuse to write where a volume is missing: what is written there fills the wrong disk and is hidden later.
 
     Raises:
-        ProjectError: /etc/fstab names the folder or one above it, where nothing is mounted and nothing lies; or the
-            folder is an empty mount point (in a container, say, whose volume was not there).
+        OutputError: /etc/fstab names the folder or one above it, where nothing is mounted and nothing lies.
     """
     real = Path(os.path.realpath(folder))
     for mount, _ in _table(MOUNTS_WANTED):
         wanted = len(mount.parts) > 1 and real.is_relative_to(mount) and not os.path.ismount(mount)
         if wanted and not (mount.is_dir() and any(mount.iterdir())):
-            raise ProjectError(
+            raise OutputError(
                 f"The volume of {folder} is not mounted: nothing is mounted at {mount}.",
                 f"Mount it (mount {mount}) and run the same command again.",
             )
+
+
+def check_no_empty_mount(folder: Path) -> None:
+    """Refuse a project's folder that is only the empty place of a volume, which looks like an empty folder.
+
+    Raises:
+        OutputError: see ``check_mounted``.
+        ProjectError: the folder is an empty mount point (in a container, say, whose volume was not there).
+    """
+    check_mounted(folder)
     if folder.is_dir() and os.path.ismount(folder) and not any(folder.iterdir()):
         raise ProjectError(
             f"{folder} is an empty mount point: its volume may not be there.",

@@ -110,9 +110,10 @@ STORING = (
         ),
     ),
     Fault(
-        "The volume of a project is not mounted",
-        "Refused; no project is made in its empty place.",
+        "The volume of a project or an output folder is not mounted",
+        "Refused; nothing is made in its empty place.",
         (
+            "faults/test_storage.py::test_no_dataset_is_written_in_place_of_a_volume",
             "faults/test_storage.py::test_an_unmounted_volume_is_no_empty_project",
             "faults/test_storage.py::test_an_empty_mount_point_is_no_empty_project",
         ),
@@ -149,7 +150,8 @@ RUNNING = (
     ),
     Fault(
         "A run hangs in any stage when it is stopped",
-        "It is ended within five seconds, from the page and from the shell; no process is left, nothing is damaged.",
+        "It is ended within five seconds, from the page and from the shell; no process is left, nothing is damaged, "
+        "and `--json` still ends with its object.",
         (
             "faults/test_cancel.py::test_a_job_that_hangs_in_a_stage_is_ended_and_leaves_no_process",
             "faults/test_cancel.py::test_ctrl_c_ends_a_run_that_hangs_and_leaves_no_process",
@@ -199,6 +201,17 @@ CONNECTIONS = (
         (
             "sources/test_fetching.py::test_an_endless_answer_is_stopped",
             "sources/test_fetching.py::test_what_broke_off_is_gone_on_with",
+        ),
+    ),
+    Fault(
+        "A download does not end, or the server does not answer, when the run is stopped",
+        "It is left within five seconds; no process is left, what the queue found before can be exported, and the same "
+        "command goes on with what is there of the download.",
+        (
+            "faults/test_cancel.py::test_a_download_that_does_not_end_is_left_within_seconds",
+            "faults/test_cancel.py::test_a_job_that_hangs_in_a_stage_is_ended_and_leaves_no_process",
+            "faults/test_cancel.py::test_ctrl_c_ends_a_run_that_hangs_and_leaves_no_process",
+            "sources/test_fetching.py::test_a_run_that_ended_is_gone_on_with_by_the_next",
         ),
     ),
     Fault(

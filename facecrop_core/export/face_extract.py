@@ -10,17 +10,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import filelock
-
 from facecrop_core.errors import FacecropError, OutputError
 from facecrop_core.export.contact_sheet import sheet_path, write_contact_sheet
 from facecrop_core.export.files import UNKNOWN, folder_names
 from facecrop_core.export.metadata import Metadata
 from facecrop_core.export.statistics import VideoStatistics, statistics_path
-from facecrop_core.files import PART_SUFFIX, write_whole, writing
+from facecrop_core.files import PART_SUFFIX, take_lock, write_whole, writing
 from facecrop_core.pixels import encode_image
 from facecrop_core.records import Image
 from facecrop_core.settings import Settings
+from facecrop_core.volumes import check_mounted
 
 LOG = logging.getLogger(__name__)
 LOCK_NAME = ".facecrop.lock"
@@ -42,7 +41,8 @@ class DatasetWriter:
             as ``vid01_000001.png``.
 
     Raises:
-        OutputError: the folder or the log cannot be written, or another run is writing there.
+        OutputError: the folder or the log cannot be written, another run is writing there, or its volume is not
+            mounted.
     """
 
     def __init__(self, out: Path, settings: Settings, persons: Sequence[str] = (), videos: Sequence[str] = ()) -> None:
@@ -54,9 +54,12 @@ class DatasetWriter:
         self._videos = list(videos) if settings.export.prefix is not None and len(videos) > 1 else []
         self._label = ""
         self._next: dict[tuple[str, str], int] = {}
+        check_mounted(out)
         with writing(out):
             out.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(out)
+        self._lock = take_lock(out / LOCK_NAME, lambda: _busy(out))
+        if self._lock is None:
+            LOG.warning("%s knows no locks: let only one run write there at a time.", out)
         try:
             self._metadata = Metadata(out)
             self._statistics = VideoStatistics(statistics_path(out, settings.logging.log_dir))
@@ -169,18 +172,5 @@ def _first_free_number(folder: Path, label: str) -> int:
     return max(numbers) + 1
 
 
-def _lock(out: Path) -> filelock.BaseFileLock | None:
-    """Hold the folder for this writer; None where the file system knows no locks."""
-    lock = filelock.FileLock(out / LOCK_NAME, blocking=False)
-    try:
-        with writing(out):
-            (out / LOCK_NAME).touch()
-        lock.acquire()
-    except filelock.Timeout:
-        raise OutputError(
-            f"Another run is writing to {out}.", "Wait until it is done, or choose another folder."
-        ) from None
-    except (NotImplementedError, OSError) as error:
-        LOG.warning("%s cannot be locked (%s): let only one run write there at a time.", out, error)
-        return None
-    return lock
+def _busy(out: Path) -> OutputError:
+    return OutputError(f"Another run is writing to {out}.", "Wait until it is done, or choose another folder.")

@@ -18,6 +18,7 @@ from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.queue import scan_all
 from facecrop_core.settings import Settings
 from facecrop_core.sources import absolute_name, find_sources
+from facecrop_core.volumes import check_mounted
 
 __all__ = ["JobRequest", "Kind", "absolute_name", "run_job"]
 
@@ -79,6 +80,7 @@ def _check_out(out: Path | None) -> None:
     """Find out now, not after hours of scanning, whether the dataset can be written."""
     if out is None:
         raise OutputError("No output folder was named.", "Add --out FOLDER.")
+    check_mounted(out)
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
@@ -13,8 +12,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from facecrop_core.errors import ProjectBusyError
-from facecrop_core.files import writing
+from facecrop_core.errors import OutputError, ProjectBusyError
+from facecrop_core.files import take_lock, writing
 from facecrop_core.volumes import network_type
 
 log = logging.getLogger(__name__)
@@ -32,27 +31,17 @@ def locked(folder: Path) -> Iterator[None]:
         ProjectBusyError: another process holds it; the message says which.
         OutputError: the folder cannot be written.
     """
-    import filelock
-
-    holder, lock = folder / ".lock.holder", filelock.FileLock(folder / ".lock", timeout=0)
-    network, supported = network_type(folder), True
-    try:
-        lock.acquire()
-    except filelock.Timeout:  # an OSError, too, so it comes first
-        raise _busy(folder, holder) from None
-    except (NotImplementedError, OSError) as error:
-        if isinstance(error, OSError) and error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-            with writing(folder):
-                raise
-        supported = False
+    holder, network = folder / ".lock.holder", network_type(folder)
+    lock = take_lock(folder / ".lock", lambda: _busy(folder, holder))
     with ExitStack() as held:
-        held.callback(lock.release)
-        if network is not None or not supported:
+        if lock is not None:
+            held.callback(lock.release)
+        if network is not None or lock is None:
             log.warning(
                 "%s lies on a file system (%s) whose locks may not reach other machines: a heartbeat file guards it.",
                 folder, network or "without locks",
             )  # fmt: skip
-            held.enter_context(_heartbeat(folder, holder, supported))
+            held.enter_context(_heartbeat(folder, holder, lock is not None))
         with writing(holder):
             holder.write_text(json.dumps({"process": os.getpid(), "machine": platform.node()}))
         held.callback(holder.unlink, missing_ok=True)
@@ -61,18 +50,16 @@ def locked(folder: Path) -> Iterator[None]:
 
 def check_free(folder: Path) -> None:
     """Raises ProjectBusyError while another process holds the folder. Works where nothing may be written, too."""
-    import filelock
-
     holder = folder / ".lock.holder"
     if not holder.exists():
         return
     try:
-        with filelock.FileLock(folder / ".lock", timeout=0):
-            pass
-    except filelock.Timeout:
-        raise _busy(folder, holder) from None
-    except (NotImplementedError, OSError) as error:
-        log.info("%s cannot be locked (%s); nobody is taken to use it.", folder, error)
+        lock = take_lock(folder / ".lock", lambda: _busy(folder, holder))
+    except OutputError as error:
+        log.info("%s Nobody is taken to use it.", error.message)
+        return
+    if lock is not None:
+        lock.release()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from facecrop_core.records import Coverage, Video
 from facecrop_core.settings import CONTROLS, SECTIONS, Settings
 from facecrop_core.table import ScanReader, ThumbPack, commit_json, read_json
 from facecrop_core.video import video_from_json
-from facecrop_core.volumes import check_mounted
+from facecrop_core.volumes import check_no_empty_mount
 
 PROJECT_VERSION = 1
 STAGES_VERSION = 1
@@ -34,13 +34,13 @@ class Project:
         """Open the project, making the folder when it does not exist yet.
 
         Raises:
-            ProjectError: the folder holds something else, or its volume is not mounted. OutputError: it cannot be
-                written.
+            ProjectError: the folder holds something else. OutputError: it cannot be written, or its volume is not
+                mounted.
         """
         folder = folder.absolute()
         if (folder / "project.json").exists():
             return cls.open(folder)
-        check_mounted(folder)
+        check_no_empty_mount(folder)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             if any(not path.name.startswith((".lock", "logs", "project.json")) for path in folder.iterdir()):
@@ -59,7 +59,7 @@ class Project:
         folder = folder.absolute()
         path = folder / "project.json"
         if not path.exists():
-            check_mounted(folder)
+            check_no_empty_mount(folder)
             raise ProjectError(
                 f"{folder} is no project: it holds no project.json.",
                 "Name the folder that 'facecrop scan --project' or 'facecrop extract' made.",

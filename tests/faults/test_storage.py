@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from facecrop_core import volumes
-from facecrop_core.errors import ProjectBusyError, ProjectError
+from facecrop_core.errors import OutputError, ProjectBusyError, ProjectError
+from facecrop_core.export import DatasetWriter
 from facecrop_core.people import PeopleStore
 from facecrop_core.pipeline import locking
+from facecrop_core.pipeline.jobs import JobRequest, run_job
 from facecrop_core.pipeline.project import Project
+from facecrop_core.settings import Settings
 
 
 @pytest.fixture
@@ -76,14 +79,31 @@ def test_another_machine_is_believed_while_its_heart_beats(network: Path) -> Non
         pass
 
 
-def test_an_unmounted_volume_is_no_empty_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a volume should be, but is not."""
     disk = tmp_path / "disk"
     (tmp_path / "fstab").write_text(f"# comment\nUUID=1 {disk} ext4 defaults 0 2\nswap none swap sw 0 0\n")
     monkeypatch.setattr(volumes, "MOUNTS_WANTED", tmp_path / "fstab")
+    return disk
+
+
+def test_no_dataset_is_written_in_place_of_a_volume(disk: Path, tmp_path: Path) -> None:
+    Project.create(tmp_path / "p")
+    for make in (lambda: None, disk.mkdir):
+        make()
+        with pytest.raises(OutputError, match="is not mounted"):
+            run_job(JobRequest("export", tmp_path / "p", out=disk / "out"))
+        with pytest.raises(OutputError, match="is not mounted"):
+            DatasetWriter(disk / "out", Settings())
+    assert not (disk / "out").exists()
+
+
+def test_an_unmounted_volume_is_no_empty_project(disk: Path) -> None:
     for make in (lambda: None, disk.mkdir):
         make()
         for use in (Project.create, Project.open):
-            with pytest.raises(ProjectError, match="is not mounted"):
+            with pytest.raises(OutputError, match="is not mounted"):
                 use(disk / "p")
     assert not (disk / "p").exists()
     (disk / "film.mp4").touch()  # somebody uses the folder without its volume
