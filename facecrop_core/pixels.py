@@ -114,19 +114,3 @@ def encode_image(image: Image, image_format: str, quality: int = 95) -> bytes:
     if not ok:
         raise ValueError(f"OpenCV could not encode a {image.shape} image as {image_format}")
     return bytes(data.tobytes())
-
-
-def frame_from_bgr(image: Image, *, sample: int = 0, frame: int | None = 0, time_seconds: float = 0.0) -> Frame:
-    """A still image as a Frame, so that photos go through the same code as films (full range, BT.601)."""
-    even = cv2.copyMakeBorder(image, 0, image.shape[0] % 2, 0, image.shape[1] % 2, cv2.BORDER_REPLICATE)
-    height, width = even.shape[:2]
-    blue, green, red = (even[..., i].astype(np.float32) for i in range(3))
-    luma = 0.299 * red + 0.587 * green + 0.114 * blue
-    half = (width // 2, height // 2)
-    planes = [
-        cv2.resize(128 + (colour - luma) / scale, half, interpolation=cv2.INTER_AREA)
-        for colour, scale in ((blue, 1.772), (red, 1.402))
-    ]
-    u, v = (np.clip(np.rint(p), 0, 255).astype(np.uint8) for p in planes)
-    y = np.clip(np.rint(luma), 0, 255).astype(np.uint8)[: image.shape[0], : image.shape[1]]
-    return Frame(sample, frame, time_seconds, y, u, v, canvas=image, full_range=True)

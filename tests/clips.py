@@ -21,6 +21,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facecrop_core.records import Frame
+
 Image = NDArray[np.uint8]
 Box = tuple[float, float, float, float]
 
@@ -241,3 +243,19 @@ def _panel(
     image = cv2.warpAffine(source, matrix, (width, height), flags=method, borderMode=cv2.BORDER_REPLICATE)
     (left, top), (right, bottom) = scale * (np.array([[x1, y1], [x2, y2]]) - centre) + target
     return np.asarray(image, np.uint8), (float(left), float(top), float(right), float(bottom))
+
+
+def frame_from_bgr(image: Image) -> Frame:
+    """A still image as a frame of a film (full range, BT.601)."""
+    even = cv2.copyMakeBorder(image, 0, image.shape[0] % 2, 0, image.shape[1] % 2, cv2.BORDER_REPLICATE)
+    height, width = even.shape[:2]
+    blue, green, red = (even[..., i].astype(np.float32) for i in range(3))
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    half = (width // 2, height // 2)
+    planes = [
+        cv2.resize(128 + (colour - luma) / scale, half, interpolation=cv2.INTER_AREA)
+        for colour, scale in ((blue, 1.772), (red, 1.402))
+    ]
+    u, v = (np.clip(np.rint(p), 0, 255).astype(np.uint8) for p in planes)
+    y = np.clip(np.rint(luma), 0, 255).astype(np.uint8)[: image.shape[0], : image.shape[1]]
+    return Frame(0, 0, 0.0, y, u, v, canvas=image, full_range=True)

@@ -140,18 +140,6 @@ def get_pack(
     return folder
 
 
-def remove_pack(name: str) -> None:
-    """Delete a pack that Facecrop fetched.
-
-    Raises:
-        ModelError: it is not installed, or lies in InsightFace's folder, which is not ours.
-    """
-    pack = find_pack(name)
-    if pack.folder.parent != models_folder():
-        raise ModelError(f"{pack.folder} was not installed by Facecrop.", "Delete the folder yourself if you like.")
-    shutil.rmtree(pack.folder)
-
-
 def check_pack(folder: Path) -> list[str]:
     """What is wrong with the files of a pack that Facecrop fetched, one sentence with the file's name each.
 

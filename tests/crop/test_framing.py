@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+import clips
 import numpy as np
 import pytest
 
 from facecrop_core.crop import frame_crops, render_crop
 from facecrop_core.crop.neighbours import pairs_within
-from facecrop_core.pixels import frame_from_bgr
 from facecrop_core.records import REASONS, CropPlan, FaceTable, Video
 from facecrop_core.settings import Settings
 
@@ -180,7 +180,7 @@ def test_render_cuts_the_planned_square():
     image = np.zeros((60, 100, 3), np.uint8)
     image[20:40, 30:50] = 200
     settings = Settings().with_values({"size": 16, "edge_fill": "black"}).framing
-    frame = frame_from_bgr(image)
+    frame = clips.frame_from_bgr(image)
     assert render_crop(frame, [30, 20], 20, settings).mean() == pytest.approx(200, abs=3)
     outside = render_crop(frame, [-20, 20], 20, settings)
     assert outside.shape == (16, 16, 3)

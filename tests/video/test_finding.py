@@ -124,10 +124,8 @@ def test_shots_begin_where_the_film_was_cut(tmp_path, method):
 
 
 def test_thresholds_and_scores_of_cuts():
-    from facecrop_core.pixels import frame_from_bgr
-
     levels = [0] * 20 + [120] * 20 + [160] * 20
-    frames = [frame_from_bgr(np.full((36, 64, 3), level, np.uint8)) for level in levels]
+    frames = [clips.frame_from_bgr(np.full((36, 64, 3), level, np.uint8)) for level in levels]
 
     def cuts(finder):
         found = [cut for n, frame in enumerate(frames) for cut in finder.look(n, frame)]
