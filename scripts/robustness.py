@@ -124,6 +124,8 @@ STORING = (
         (
             "faults/test_verify.py::test_what_was_lost_is_found",
             "faults/test_verify.py::test_no_flipped_bit_changes_a_sample_unseen",
+            "faults/test_verify.py::test_grown_references_are_looked_at",
+            "faults/test_verify.py::test_fetched_videos_are_looked_at",
             "faults/test_verify.py::test_strays_are_harmless",
             "faults/test_verify.py::test_a_dataset_is_compared_with_its_list",
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,10 +14,13 @@ from urllib.parse import quote
 
 from facecrop_core.errors import FacecropError, ProjectError, SourceError
 from facecrop_core.pipeline.events import Progress, Watch
+from facecrop_core.pipeline.grown import BANK_FILE
 from facecrop_core.pipeline.locking import check_free
 from facecrop_core.pipeline.project import Project, Scan
+from facecrop_core.pipeline.queue import FETCHED_FOLDER
 from facecrop_core.records import Video
-from facecrop_core.table import Finding, check_scan_folder
+from facecrop_core.sources import read_shelf
+from facecrop_core.table import Finding, check_scan_folder, read_table
 from facecrop_core.video import fingerprint
 
 CROP_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -43,6 +47,8 @@ def verify(folder: Path, dataset: Path | None = None, watch: Watch | None = None
         scans += 1
     findings += _missing_scans(project)
     findings += _check_people(project.people_path)
+    named = {finding.path for finding in findings}
+    findings += [f for f in _check_fetched(project.folder / FETCHED_FOLDER) if f.path not in named]
     findings += [
         Finding("orphaned", path, "it was never finished", harmless=True) for path in project.folder.glob("*.part")
     ]
@@ -78,6 +84,7 @@ def _check_scan(folder: Path, project: Project) -> Iterator[Finding]:
     else:
         yield Finding("orphaned", folder, "not in force: kept for its settings; it may be deleted", harmless=True)
     yield from check_scan_folder(folder, embedder, scan.finished)
+    yield from _check_bank(scan)
 
 
 def _check_source(video: Video) -> Iterator[Finding]:
@@ -90,6 +97,43 @@ def _check_source(video: Video) -> Iterator[Finding]:
         yield Finding("missing", video.path, words)
     except (OSError, ValueError) as error:  # ValueError: a name that this system's encoding cannot express
         yield Finding("damaged", video.path, f"the video cannot be read: {error}")
+
+
+def _check_bank(scan: Scan) -> Iterator[Finding]:
+    """References that grew: bank.parquet, and what scan.json, which is written after it, says of it."""
+    path, told = scan.folder / BANK_FILE, scan.content.get("bank")
+    if not path.exists():
+        if told is not None:
+            yield Finding("missing", path, "the references that grew in this scan are gone")
+        return
+    try:
+        origins = Counter(read_table(path, verify=True)["origin"].to_pylist())
+    except (OSError, ValueError, KeyError) as error:
+        yield Finding("damaged", path, f"it cannot be read: {error}")
+        return
+    wanted = Counter({name: count for name, count in (told or {}).items() if name != "references"})
+    if origins != wanted:
+        words = "it was stored when a run was cut short; the next scan puts it right"
+        yield Finding("orphaned" if told is None else "changed", path, words, harmless=True)
+
+
+def _check_fetched(folder: Path) -> Iterator[Finding]:
+    """Videos that were fetched from links, beside the files that say where they came from."""
+    known = set()
+    for note, path, entry in read_shelf(folder):
+        known |= {note, path}
+        if path is None or entry is None:
+            yield Finding("damaged", note, "what it says of a fetched video cannot be read; the link is fetched anew")
+        elif not path.is_file():
+            yield Finding("missing", path, "the fetched video is gone; its link is fetched anew when it is asked for")
+        elif path.stat().st_size != entry.size_bytes:
+            words = f"the fetched video has {path.stat().st_size} bytes, not {entry.size_bytes}; fetch its link anew"
+            yield Finding("changed", path, words)
+    for path in sorted(folder.glob("*")):
+        if ".part" in path.name or path.suffix == ".ytdl":
+            yield Finding("orphaned", path, "a download that was cut short; the next goes on with it", harmless=True)
+        elif path not in known:
+            yield Finding("orphaned", path, "nothing says which link this came from", harmless=True)
 
 
 def _missing_scans(project: Project) -> Iterator[Finding]:

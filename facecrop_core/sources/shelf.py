@@ -95,6 +95,16 @@ class Shelf:
         return (path, entry) if path.is_file() and path.stat().st_size == entry.size_bytes else None
 
 
+def read_shelf(folder: Path) -> Iterator[tuple[Path, Path | None, Entry | None]]:
+    """Each JSON file in a shelf's folder, the video that it speaks of, and what it says; None where it is unreadable.
+
+    The folder may be missing; nothing is written.
+    """
+    for path in sorted(folder.glob("*.json")):
+        entry = _read(path)
+        yield path, None if entry is None else folder / Path(entry.file).name, entry
+
+
 def hash_url(url: str) -> str:
     return hashlib.blake2b(url.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 

@@ -3,20 +3,25 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import clips
 import cv2
+import numpy as np
 import pytest
 from fault_tools import run_stub, use_stub_engine
 
 from facecrop_core.cli import main
 from facecrop_core.errors import ProjectBusyError, ProjectError
 from facecrop_core.pipeline import scan
+from facecrop_core.pipeline.grown import store_grown
 from facecrop_core.pipeline.jobs import JobRequest, run_job
 from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.verify import verify
+from facecrop_core.records import Reference
+from facecrop_core.sources.shelf import Entry
 from facecrop_core.table import read_samples
 
 
@@ -135,6 +140,58 @@ def test_a_video_that_is_gone_or_changed_is_found(
     (tmp_path / "away.mp4").replace(film)
     assert main(["verify", "--project", str(tmp_path / "p"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["findings"] == []
+
+
+def grow_bank(project: Path) -> Path:
+    """Give the scan two references that grew."""
+    scan = Project.open(project).scans()[0]
+    anna = Reference("anna", "anna.png", np.ones(12, np.float32))
+    store_grown(scan, "scan", [anna, anna], [anna])
+    scan.save()
+    return scan.folder / "bank.parquet"
+
+
+def test_grown_references_are_looked_at(project: Path) -> None:
+    bank = grow_bank(project)
+    whole, told = bank.read_bytes(), (bank.parent / "scan.json").read_bytes()
+    assert verify(project)["findings"] == []
+
+    def look() -> list[tuple[str, bool]]:
+        return [(f["kind"], f["harmless"]) for f in verify(project)["findings"] if f["path"] == str(bank)]
+
+    bank.unlink()
+    assert look() == [("missing", False)]
+    bank.write_bytes(whole)
+    flip(bank, 20)
+    assert look() == [("damaged", False)]
+    bank.write_bytes(whole)
+    cut(bank)
+    assert look() == [("damaged", False)]
+    bank.write_bytes(whole)  # stored, but the run was killed before scan.json told of it
+    for content in (json.loads(told) | {"bank": {"references": "x", "scan": 1}}, json.loads(told) | {"bank": None}):
+        (bank.parent / "scan.json").write_text(json.dumps(content))
+        assert look() == [("changed" if content["bank"] else "orphaned", True)]
+
+
+def test_fetched_videos_are_looked_at(project: Path) -> None:
+    folder = project / "sources"
+    folder.mkdir()
+    for name in ("a", "b", "c", "d"):
+        (folder / f"{name}.mp4").write_bytes(b"film")
+        entry = Entry(f"{name}.mp4", 4, "0" * 32, "https://x.org/a", "A", "direct", name, None, True, "2026-01-01")
+        (folder / f"{name}.json").write_text(json.dumps(asdict(entry)))
+    assert verify(project)["findings"] == []
+    (folder / "a.mp4").unlink()
+    (folder / "b.mp4").write_bytes(b"longer")
+    cut(folder / "c.json")
+    (folder / "e.mp4.part").write_bytes(b"fi")
+    (folder / "f.mp4").write_bytes(b"film")
+    result = verify(project)
+    kinds = {Path(f["path"]).name: (f["kind"], f["harmless"]) for f in result["findings"]}
+    assert result["status"] == "damaged" and kinds == {
+        "a.mp4": ("missing", False), "b.mp4": ("changed", False), "c.json": ("damaged", False),
+        "c.mp4": ("orphaned", True), "e.mp4.part": ("orphaned", True), "f.mp4": ("orphaned", True),
+    }  # fmt: skip
 
 
 def test_a_dataset_is_compared_with_its_list(scanned: Path, tmp_path: Path) -> None:
