@@ -1,8 +1,12 @@
-"""Settings that are written as text: times and rectangles."""
+"""Settings that are written as text: times, rectangles and devices."""
 
 from __future__ import annotations
 
 import math
+import re
+from typing import Literal
+
+DeviceKind = Literal["auto", "cpu", "cuda"]
 
 
 def parse_time(text: str) -> float:
@@ -33,3 +37,21 @@ def parse_area(text: str) -> tuple[int, int, int, int]:
     if not (0 <= x0 < x1 and 0 <= y0 < y1):
         raise ValueError(f"{text!r} is an empty rectangle")
     return x0, y0, x1, y1
+
+
+def parse_devices(text: str) -> tuple[tuple[DeviceKind, int], ...]:
+    """Kinds and numbers of ``auto``, ``cpu``, ``cuda``, ``cuda:1``, or several of the latter parted by commas.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    found: list[tuple[DeviceKind, int]] = []
+    for word in (part.strip().lower() for part in text.split(",")):
+        cuda = re.fullmatch(r"cuda(?::(\d{1,3}))?", word)
+        if cuda:
+            found.append(("cuda", int(cuda[1] or 0)))
+        elif word in ("auto", "cpu") and "," not in text:
+            found.append(("cpu" if word == "cpu" else "auto", 0))
+        else:
+            raise ValueError(f"{text!r} is no list of devices")
+    return tuple(dict.fromkeys(found))
