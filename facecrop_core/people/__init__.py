@@ -1,22 +1,36 @@
 """Who people are: reference photos, matching, and what a project remembers of them."""
 
+from facecrop_core.people.actions import Action
 from facecrop_core.people.bank import Addition, GrowthRules, ReferenceBank
+from facecrop_core.people.curation import Curation
 from facecrop_core.people.matching import match, rank_people
 from facecrop_core.people.photos import collect_photos, collect_refs_dir
 from facecrop_core.people.references import read_references
+from facecrop_core.people.refinding import NO_FACE, NOT_SAMPLED, FaceKey, KeyColumns, Why, find_again
 from facecrop_core.people.spans import Hysteresis, Span, SpanRules, round_off
-from facecrop_core.people.store import PeopleStore
+from facecrop_core.people.store import PeopleStore, Person, StoredReference, Verdict
 
 __all__ = [
+    "NOT_SAMPLED",
+    "NO_FACE",
+    "Action",
     "Addition",
+    "Curation",
+    "FaceKey",
     "GrowthRules",
     "Hysteresis",
+    "KeyColumns",
     "PeopleStore",
+    "Person",
     "ReferenceBank",
     "Span",
     "SpanRules",
+    "StoredReference",
+    "Verdict",
+    "Why",
     "collect_photos",
     "collect_refs_dir",
+    "find_again",
     "match",
     "rank_people",
     "read_references",
