@@ -40,10 +40,15 @@ class FaceMaker:
         self.threshold = engine.calibration.det_thresh if auto else float(settings.det_thresh)
 
     def rows(self, frames: list[Frame]) -> list[SampleRow]:
-        """One row per frame; the frames are not needed afterwards."""
-        found = self.engine.detector.detect([frame.canvas for frame in frames], self.threshold)
-        faces = [self._in_source(frame, f) for frame, f in zip(frames, found, strict=True)]
-        pixels = [[self._cut(frame, f, i) for i in range(len(f))] for frame, f in zip(frames, faces, strict=True)]
+        """One row per frame. The frames are given back as soon as their pixels are no longer needed."""
+        try:
+            found = self.engine.detector.detect([frame.canvas for frame in frames], self.threshold)
+            faces = [self._in_source(frame, f) for frame, f in zip(frames, found, strict=True)]
+            pixels = [[self._cut(frame, f, i) for i in range(len(f))] for frame, f in zip(frames, faces, strict=True)]
+            signatures = [make_signature(frame.canvas) for frame in frames]
+        finally:
+            for frame in frames:
+                frame.release()
         chips = [p.chip for of_frame in pixels for p in of_frame]
         vectors = iter(self.engine.embedder.embed(np.stack(chips)) if chips else ())
         return [
@@ -51,10 +56,10 @@ class FaceMaker:
                 frame.sample,
                 frame.frame,
                 frame.time_seconds,
-                make_signature(frame.canvas),
+                signature,
                 [_row(f, i, p, next(vectors)) for i, p in enumerate(of_frame)],
             )
-            for frame, f, of_frame in zip(frames, faces, pixels, strict=True)
+            for frame, f, of_frame, signature in zip(frames, faces, pixels, signatures, strict=True)
         ]
 
     def find(self, frames: list[Frame]) -> list[tuple[Faces, FloatArray]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,15 +19,15 @@ from facecrop_core.pipeline.grown import store_grown
 from facecrop_core.pipeline.plans import Look
 from facecrop_core.pipeline.project import Scan, coverage_from_json, coverage_to_json
 from facecrop_core.pipeline.wanted import growth_rules, span_rules
+from facecrop_core.pipeline.workers import Crew, crew_of, in_order
 from facecrop_core.records import Coverage, Engine, Faces, FloatArray, Frame, Reference, Video
 from facecrop_core.settings import Settings
 from facecrop_core.table import FaceRow
 from facecrop_core.track import number_shots
 from facecrop_core.video import RatePlan, SpansPlan, VideoReader
 
-BATCH_FRAMES = 8
-SLOTS = 16
 USUAL_RATE = 25
+_Seen = tuple[Frame, Faces, FloatArray]
 
 
 @dataclass(frozen=True)
@@ -110,10 +111,13 @@ def prescan(
     coarse = _CoarsePass(video, look, engine, references, settings)
     plan = RatePlan(float(video.frame_rate or USUAL_RATE) / settings.prescan.prescan_stride)
     canvas = small_canvas(engine.detector.canvas_size(*look.size(video)), settings.prescan.prescan_max_width)
-    pace = Pace(look.total_seconds(video), look.start_seconds)
+    pace, crew = Pace(look.total_seconds(video), look.start_seconds), crew_of(settings)
     where: dict[str, Any] = {"start_seconds": look.start_seconds, "end_seconds": look.end_seconds, "area": look.area}
-    with VideoReader(video, plan, canvas, rough=True, slots=SLOTS, **where) as reader:
-        for batch in batches(reader, BATCH_FRAMES):
+    with (
+        VideoReader(video, plan, canvas, rough=True, slots=crew.slots, **where) as reader,
+        closing(_in_order(coarse, reader, crew)) as found,
+    ):
+        for batch in found:
             coarse.see(batch)
             pace.samples += len(batch)
             watch.check_cancelled()
@@ -133,6 +137,12 @@ def prescan(
     return Prescan(spans, coarse.grown, pace.samples, time.perf_counter() - began, coverage)
 
 
+def _in_order(coarse: _CoarsePass, reader: VideoReader, crew: Crew) -> Generator[list[_Seen]]:
+    """Samples with their faces. Frames are held until they come out, so there must be room to read others meanwhile."""
+    frames = batches(reader, crew.frames_at_once)
+    return in_order(coarse.find, frames, crew.workers, crew.most(reader.slots))
+
+
 class _CoarsePass:
     """What the samples of a pre-scan show, and the bank that grows by them."""
 
@@ -150,17 +160,21 @@ class _CoarsePass:
         self.times: list[float] = []
         self.grown: list[Reference] = []
 
-    def see(self, frames: list[Frame]) -> None:
+    def find(self, frames: list[Frame]) -> list[_Seen]:
+        """Frames with their faces and embeddings. May be called by several threads."""
+        return [(frame, *found) for frame, found in zip(frames, self._maker.find(frames), strict=True)]
+
+    def see(self, batch: list[_Seen]) -> None:
         """Take the next samples; the frames are given back."""
         try:
-            for frame, (faces, vectors) in zip(frames, self._maker.find(frames), strict=True):
+            for frame, faces, vectors in batch:
                 distances = self._bank.distances(vectors)
                 self._hysteresis.add(frame.time_seconds, float(distances.min(initial=np.inf)))
                 self._grow(frame, faces, vectors)
                 self.times.append(frame.time_seconds)
                 self._signatures.append(make_signature(frame.canvas))
         finally:
-            for frame in frames:
+            for frame, _, _ in batch:
                 frame.release()
 
     def _grow(self, frame: Frame, faces: Faces, vectors: FloatArray) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ class Project:
 
     def __init__(self, folder: Path, content: dict[str, Any]) -> None:
         self.folder, self._content = folder, content
+        self._saving = threading.Lock()
 
     @classmethod
     def create(cls, folder: Path) -> Project:
@@ -75,7 +77,8 @@ class Project:
         return cls(folder, {"settings": {}, "videos": {}} | content)
 
     def save(self) -> None:
-        commit_json(self.folder / "project.json", self._content)
+        with self._saving:
+            commit_json(self.folder / "project.json", self._content)
 
     @property
     def settings(self) -> Settings:
@@ -106,8 +109,9 @@ class Project:
         return locked(self.folder)
 
     def use_scan(self, video: Video, scan_key: str) -> None:
-        """Make a scan the one in force for its video."""
+        """Make a scan the one in force for its video, and store that."""
         self._content["videos"][video.video_id] = {"path": str(video.path), "scan": scan_key}
+        self.save()
 
     def scans(self) -> list[Scan]:
         """The scan in force of each video, in the order in which the videos were added."""

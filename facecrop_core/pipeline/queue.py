@@ -1,16 +1,22 @@
-"""Several videos, one after the other. One that fails costs only itself."""
+"""Several videos. One that fails costs only itself."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facecrop_core.errors import FacecropError, SkippedError
-from facecrop_core.pipeline.events import Note, Watch
+from facecrop_core.errors import CancelledError, FacecropError, SkippedError
+from facecrop_core.models.sessions import usable_cores
+from facecrop_core.pipeline.engine import open_engine
+from facecrop_core.pipeline.events import Event, Note, Watch
 from facecrop_core.pipeline.fetch import describe_fetched, fetch_videos
 from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.scan import ScanResult, scan
+from facecrop_core.pipeline.workers import MOST_WORKERS, crew_of, in_order
 from facecrop_core.records import Engine
 from facecrop_core.settings import Settings
 from facecrop_core.sources import Allowance, Link, Source
@@ -26,30 +32,23 @@ def scan_all(
     watch: Watch,
     allowance: Allowance | None = None,
 ) -> dict[str, Any]:
-    """Fetch and scan each source; a result ready for JSON.
+    """Fetch and scan each source, several at a time where there are many cores; a result ready for JSON.
+
+    The models are opened once, when the first video needs them, and shared.
 
     Args:
+        engine: where it is open already.
         allowance: for tests only.
 
     Raises:
         FacecropError: the only source's own error; or the run was stopped, or the disk is full.
     """
-    rows: list[dict[str, Any]] = []
-    for number, source in enumerate(sources, 1):
-        numbered = watch.numbered(number, len(sources))
-        forgiving = len(sources) > 1
-        if not isinstance(source, Link):
-            rows.append(_scan(source, project, settings, numbered, engine, forgiving))
-            continue
-        try:
-            for fetched in fetch_videos(source, _fetch_folder(project, settings), settings, numbered, allowance):
-                row = describe_fetched(source, fetched)
-                if fetched.path is not None:
-                    several = forgiving or settings.fetch.playlist
-                    row |= _scan(fetched.path, project, settings, numbered, engine, several)
-                rows.append({"video": fetched.title} | row)
-        except FacecropError as error:
-            rows.append(_give_up(error, source.display, numbered, forgiving))
+    run = _Run(project, settings, len(sources), _OneWatch(watch), _SharedEngine(settings, engine), allowance)
+    try:
+        with closing(in_order(run.source, enumerate(sources, 1), lanes(len(sources)))) as results:
+            rows = [row for result in results for row in result]
+    except CancelledError as error:
+        raise run.watch.failure or error from None
     partial = any(row["status"] not in ("complete", "skipped") for row in rows)
     return {
         "status": "partial" if partial else "complete",
@@ -60,13 +59,83 @@ def scan_all(
     }
 
 
-def _scan(
-    path: Path, project: Project, settings: Settings, watch: Watch, engine: Engine | None, forgiving: bool
-) -> dict[str, Any]:
-    try:
-        return _describe(path, scan(path, project, settings, watch, engine))
-    except FacecropError as error:
-        return _give_up(error, str(path), watch, forgiving)
+def lanes(videos: int) -> int:
+    """How many videos are scanned at a time: as many as it takes for all cores to have a worker."""
+    return max(1, min(videos, usable_cores() // MOST_WORKERS))
+
+
+class _SharedEngine:
+    """Models that are opened by whoever needs them first."""
+
+    def __init__(self, settings: Settings, engine: Engine | None) -> None:
+        self._settings, self._engine, self._lock = settings, engine, threading.Lock()
+
+    def __call__(self) -> Engine:
+        with self._lock:
+            if self._engine is None:
+                self._engine = open_engine(self._settings, threads=crew_of(self._settings).threads_each)
+            return self._engine
+
+
+class _OneWatch(Watch):
+    """A watch for several lanes: one event at a time, and a lane that fails stops the others."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__(self._send_alone, self)
+        self._watch, self._lock = watch, threading.Lock()
+        self.failure: BaseException | None = None
+
+    def _send_alone(self, event: Event) -> None:
+        with self._lock:
+            self._watch.send(event)
+
+    def is_set(self) -> bool:
+        return self.failure is not None or (self._watch.stop is not None and self._watch.stop.is_set())
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What all sources of a run share."""
+
+    project: Project
+    settings: Settings
+    count: int
+    watch: _OneWatch
+    engine_of: Callable[[], Engine]
+    allowance: Allowance | None
+
+    def source(self, numbered: tuple[int, Source]) -> list[dict[str, Any]]:
+        """Rows of all videos that a source leads to."""
+        number, source = numbered
+        watch = self.watch.numbered(number, self.count)
+        watch.check_cancelled()
+        try:
+            if isinstance(source, Link):
+                return self._link(source, watch)
+            return [self._scan(source, watch, self.count > 1)]
+        except BaseException as error:
+            self.watch.failure = self.watch.failure or error
+            raise
+
+    def _link(self, link: Link, watch: Watch) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        several = self.count > 1 or self.settings.fetch.playlist
+        folder = _fetch_folder(self.project, self.settings)
+        try:
+            for fetched in fetch_videos(link, folder, self.settings, watch, self.allowance):
+                row = describe_fetched(link, fetched)
+                if fetched.path is not None:
+                    row |= self._scan(fetched.path, watch, several)
+                rows.append({"video": fetched.title} | row)
+        except FacecropError as error:
+            rows.append(_give_up(error, link.display, watch, self.count > 1))
+        return rows
+
+    def _scan(self, path: Path, watch: Watch, forgiving: bool) -> dict[str, Any]:
+        try:
+            return _describe(path, scan(path, self.project, self.settings, watch, self.engine_of))
+        except FacecropError as error:
+            return _give_up(error, str(path), watch, forgiving)
 
 
 def _give_up(error: FacecropError, name: str, watch: Watch, forgiving: bool) -> dict[str, Any]:

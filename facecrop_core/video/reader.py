@@ -62,6 +62,8 @@ class VideoReader:
         layout = RingLayout.of(video, canvas_size, min(slots, MOST_SLOTS))
         self._block = SharedBlock(layout.slot_bytes * layout.slots)
         self._views = layout.views(self._block.map())
+        self.slots = layout.slots
+        """How many frames may be held at once."""
         job = ReadJob(
             video, plan, start_seconds, end_seconds, threads or default_threads(), layout, area, self._block.name, rough
         )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facecrop_core.pipeline import jobs, scan
+from facecrop_core.pipeline import jobs, queue, scan
 from facecrop_core.pipeline.events import EventSink, Watch, ignore_events
 from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.queue import scan_all
@@ -72,6 +72,7 @@ def stub_identity(*_: Any) -> dict[str, str]:
 def use_stub_engine(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(scan, "open_engine", stub_engine)
     patch.setattr(jobs, "open_engine", stub_engine)
+    patch.setattr(queue, "open_engine", stub_engine)
     patch.setattr(scan, "engine_identity", stub_identity)
 
 

@@ -25,7 +25,7 @@ import pandas  # noqa: F401
 import pyarrow.parquet  # noqa: F401
 import pytest
 
-from facecrop_core.pipeline import scan
+from facecrop_core.pipeline import looking
 from facecrop_core.pipeline.jobs import JobRequest, run_job
 from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.report import faces_frame
@@ -116,6 +116,6 @@ class Sweep:
 if __name__ == "__main__":
     with pytest.MonkeyPatch.context() as patch:
         fault_tools.use_stub_engine(patch)
-        patch.setattr(scan, "SAMPLES_PER_PART", 4)
+        patch.setattr(looking, "SAMPLES_PER_PART", 4)
         film, photo, folder, library = map(Path, sys.argv[1:5])
         print(json.dumps(Sweep(film, photo, folder, library).sweep(int(sys.argv[5]))))

@@ -29,7 +29,7 @@ def put_hang_in_place(stage: str) -> None:
     import fault_tools
     import pytest
 
-    from facecrop_core.pipeline import jobs, produce, scan
+    from facecrop_core.pipeline import jobs, looking, produce, queue, scan
 
     patch, looks, detect = pytest.MonkeyPatch(), iter(range(1_000_000)), fault_tools.StubDetector.detect
 
@@ -37,14 +37,14 @@ def put_hang_in_place(stage: str) -> None:
         return hang() if next(looks) == 2 else detect(*arguments)
 
     places: dict[str, tuple[Any, str, Any]] = {
-        "models": (scan, "open_engine", hang),
+        "models": (queue, "open_engine", hang),
         "references": (produce, "read_references", hang),
         "scan": (fault_tools.StubDetector, "detect", detect_or_hang),
         "tracks": (scan, "write_tracks", hang),
         "export": (produce, "render_crop", hang),
     }
     fault_tools.use_stub_engine(patch)
-    patch.setattr(scan, "SAMPLES_PER_PART", 4)
+    patch.setattr(looking, "SAMPLES_PER_PART", 4)
     if stage == "fetch":
         patch.setattr(jobs, "scan_all", fault_tools.scan_all_from(int(os.environ["FACECROP_TEST_PORT"])))
     else:

@@ -21,7 +21,7 @@ from local_web import Web, web
 
 from facecrop_core.cli.progress import STAGE_WORDS
 from facecrop_core.errors import CancelledError
-from facecrop_core.pipeline import jobs, scan
+from facecrop_core.pipeline import jobs, looking
 from facecrop_core.pipeline.events import Event, Progress, Watch
 from facecrop_core.pipeline.jobs import JobRequest, run_job
 from facecrop_core.pipeline.project import Project
@@ -69,7 +69,7 @@ def test_asked_in_any_stage_a_run_stops_and_keeps_what_it_has(
     request_of: JobRequest, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     use_stub_engine(monkeypatch)
-    monkeypatch.setattr(scan, "SAMPLES_PER_PART", 4)
+    monkeypatch.setattr(looking, "SAMPLES_PER_PART", 4)
     stop, seen = threading.Event(), []
 
     def send(event: Event) -> None:

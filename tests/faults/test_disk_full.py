@@ -18,7 +18,7 @@ from fault_tools import environment, run_stub, use_stub_engine
 from facecrop_core import files
 from facecrop_core.errors import CancelledError, DiskFullError
 from facecrop_core.export import face_extract
-from facecrop_core.pipeline import disk, scan
+from facecrop_core.pipeline import disk, looking, scan
 from facecrop_core.pipeline.events import Event, Note, Progress, Watch
 from facecrop_core.pipeline.produce import write_dataset
 from facecrop_core.pipeline.project import Project
@@ -29,7 +29,7 @@ from facecrop_core.settings import Settings
 @pytest.fixture
 def film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     use_stub_engine(monkeypatch)
-    monkeypatch.setattr(scan, "SAMPLES_PER_PART", 4)
+    monkeypatch.setattr(looking, "SAMPLES_PER_PART", 4)
     monkeypatch.setattr(disk, "RETRY_SECONDS", 0.01)
     return clips.shared("disk_full.mp4", clips.numbered_clip, 24, 8)[0]
 
@@ -127,12 +127,12 @@ SCRIPT = """
 import sys, threading, time
 from pathlib import Path
 import pytest, fault_tools
-from facecrop_core.pipeline import disk, scan
+from facecrop_core.pipeline import disk, looking, scan
 from facecrop_core.pipeline.events import Progress
 film, small = Path(sys.argv[1]), Path(sys.argv[2])
 patch = pytest.MonkeyPatch()
 fault_tools.use_stub_engine(patch)
-scan.SAMPLES_PER_PART, disk.RETRY_SECONDS = 4, 0.05
+looking.SAMPLES_PER_PART, disk.RETRY_SECONDS = 4, 0.05
 ballast, paused = small / "ballast", []
 ballast.write_bytes(bytes(1200 << 10))
 def send(event):

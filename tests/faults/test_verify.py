@@ -15,7 +15,7 @@ from fault_tools import run_stub, use_stub_engine
 
 from facecrop_core.cli import main
 from facecrop_core.errors import ProjectBusyError, ProjectError
-from facecrop_core.pipeline import scan
+from facecrop_core.pipeline import looking
 from facecrop_core.pipeline.grown import store_grown
 from facecrop_core.pipeline.jobs import JobRequest, run_job
 from facecrop_core.pipeline.project import Project
@@ -34,7 +34,7 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     values = {"engine": "builtin", "fps": 4.0, "size": 32, "sim": None}
     with pytest.MonkeyPatch.context() as patch:
         use_stub_engine(patch)
-        patch.setattr(scan, "SAMPLES_PER_PART", 4)
+        patch.setattr(looking, "SAMPLES_PER_PART", 4)
         films, photos = (folder / "film.mp4",), (folder / "anna.png",)
         result = run_job(JobRequest("extract", folder / "p", films, photos, out=folder / "out", settings=values))
     assert result["saved"] == 12

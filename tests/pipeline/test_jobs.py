@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from facecrop_core.errors import FacecropError, OutputError, ReferencesError, SourceError
-from facecrop_core.pipeline import jobs, scan
+from facecrop_core.pipeline import jobs, queue
 from facecrop_core.pipeline.events import Event, Note, Watch
 from facecrop_core.pipeline.jobs import JobRequest, run_job
 from facecrop_core.pipeline.project import Project
@@ -66,7 +66,7 @@ def test_exporting_again_opens_no_engine_and_overwrites_nothing(
         raise AssertionError("an export opened the engine")
 
     monkeypatch.setattr(jobs, "open_engine", never)
-    monkeypatch.setattr(scan, "open_engine", never)
+    monkeypatch.setattr(queue, "open_engine", never)
     folder, first = extracted
     values = VALUES | {"image_format": "jpeg", "bbox_pad": 0.1, "sim": 0.5}
     result = run_job(JobRequest("export", folder / "p", out=tmp_path / "again", settings=values))

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from facecrop_core.errors import CancelledError, SettingsError, SkippedError
+from facecrop_core.pipeline import looking
 from facecrop_core.pipeline import plans as plans_module
-from facecrop_core.pipeline import scan as scan_module
 from facecrop_core.pipeline.engine import engine_identity
 from facecrop_core.pipeline.events import Event, Note, Progress, Watch
 from facecrop_core.pipeline.jobs import JobRequest, run_job
@@ -129,8 +129,7 @@ def test_samples_and_going_on(tmp_path: Path, film: Path, way: str, monkeypatch:
     assert whole.status == "complete"
     assert frames(whole) == EXPECTED[way]
     assert len(whole.scan.reader().table()) == whole.samples
-    monkeypatch.setattr(scan_module, "SAMPLES_PER_PART", 3)
-    monkeypatch.setattr(scan_module, "BATCH_FRAMES", 3)
+    monkeypatch.setattr(looking, "SAMPLES_PER_PART", 3)
     stop = threading.Event()
 
     def stop_at_five(event: Event) -> None:

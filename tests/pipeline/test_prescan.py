@@ -76,7 +76,7 @@ def run(
     with project.lock():
         if reference is not None:
             add_references(project, [reference], engine, settings, Watch())
-        return scan(film, project, settings, Watch(**watch), engine)
+        return scan(film, project, settings, Watch(**watch), lambda: engine)
 
 
 def ids(record: Scan) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from facecrop_core.errors import CancelledError, ProjectBusyError, ProjectError, ProjectTooNewError
-from facecrop_core.pipeline import scan as scan_module
+from facecrop_core.pipeline import looking
 from facecrop_core.pipeline.engine import open_engine
 from facecrop_core.pipeline.events import Event, Progress, Watch
 from facecrop_core.pipeline.project import Project, Scan
@@ -34,7 +34,7 @@ def film() -> tuple[Path, list[clips.TrueFrame]]:
 def run(film: Path, folder: Path, engine: Engine, settings: Settings = SETTINGS, **watch: Any) -> ScanResult:
     project = Project.create(folder)
     with project.lock():
-        return scan(film, project, settings, Watch(**watch), engine)
+        return scan(film, project, settings, Watch(**watch), lambda: engine)
 
 
 def rows(result: ScanResult | Scan) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def test_a_stopped_scan_goes_on_to_the_table_of_an_uninterrupted_one(
     tmp_path: Path, film: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = rows(run(film[0], tmp_path / "whole", engine))
-    monkeypatch.setattr(scan_module, "SAMPLES_PER_PART", 4)
+    monkeypatch.setattr(looking, "SAMPLES_PER_PART", 4)
     for _ in range(3):
         stop = threading.Event()
 

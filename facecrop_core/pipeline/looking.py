@@ -1,0 +1,115 @@
+"""The main pass of a scan: every frame of the plan is decoded, looked at and stored."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+
+from facecrop_core.errors import CancelledError, DecodeError, DiskFullError
+from facecrop_core.pipeline.disk import DiskPatience
+from facecrop_core.pipeline.events import Note, Pace, Progress, Watch
+from facecrop_core.pipeline.faces import FaceMaker, batches
+from facecrop_core.pipeline.plans import Look
+from facecrop_core.pipeline.workers import crew_of, in_order
+from facecrop_core.records import Coverage, Engine, Frame, Video
+from facecrop_core.settings import Settings
+from facecrop_core.table import SampleRow, ScanWriter
+from facecrop_core.video import VideoReader
+
+log = logging.getLogger(__name__)
+
+SECONDS_PER_PART = 3.0
+SAMPLES_PER_PART = 512
+
+
+def look_through(
+    patient: DiskPatience,
+    writer: ScanWriter,
+    video: Video,
+    look: Look,
+    settings: Settings,
+    engine: Engine,
+    watch: Watch,
+) -> Coverage:
+    """Decode, look and store until the video ends. On any end, what was looked at is committed.
+
+    A child process decodes, workers look at the frames, and this thread stores what they found, in the order of time.
+
+    Raises:
+        SourceError, DecodeError: see ``VideoReader``. CancelledError: ``watch.stop`` was set.
+    """
+    if writer.next_sample > 0:
+        watch.send(Note("info", f"Going on with the scan of {video.path.name} at {writer.resume_seconds:.1f} s."))
+    maker, crew = FaceMaker(engine, settings.detection, look.area), crew_of(settings)
+    total, start = look.total_seconds(video), max(look.start_seconds, writer.resume_seconds)
+    pace = Pace(total, start)
+    with VideoReader(
+        video,
+        look.plan,
+        engine.detector.canvas_size(*look.size(video)),
+        area=look.area,
+        start_seconds=start,
+        end_seconds=look.end_seconds,
+        slots=crew.slots,
+    ) as reader:
+        frames = batches(_from_sample(reader, writer.next_sample), crew.frames_at_once)
+        try:
+            committed = time.perf_counter()
+            with closing(in_order(maker.rows, frames, crew.workers)) as found:
+                for rows in found:
+                    for row in rows:
+                        writer.add(row)
+                        _log_sample(row, settings)
+                    pace.samples += len(rows)
+                    due = time.perf_counter() - committed > SECONDS_PER_PART or len(writer.samples) >= SAMPLES_PER_PART
+                    if due and patient(writer.flush):
+                        committed = time.perf_counter()
+                    _report(writer, video, total, pace, watch)
+                    watch.check_cancelled()
+            patient(writer.flush)
+            return reader.coverage()
+        except (CancelledError, DecodeError):
+            at_last(writer.flush)
+            raise
+
+
+def at_last(write: Callable[[], object]) -> None:
+    """Store what a stopped run has; on a full disk it ends without."""
+    try:
+        write()
+    except DiskFullError as error:
+        log.warning("%s", error.message)
+
+
+def _from_sample(frames: Iterable[Frame], first_sample: int) -> Iterator[Frame]:
+    """Leave out the frame at which an interrupted scan stopped: it is stored already."""
+    for frame in frames:
+        if frame.sample >= first_sample:
+            yield frame
+        else:
+            frame.release()
+
+
+def _report(writer: ScanWriter, video: Video, total: float | None, pace: Pace, watch: Watch) -> None:
+    waiting, done = writer.samples, writer.last_seconds
+    watch.send(
+        Progress(
+            "scan",
+            video.path.name,
+            done,
+            total,
+            writer.stored_samples + len(waiting),
+            writer.stored_faces + sum(len(row.faces) for row in waiting),
+            samples_per_second=pace.samples_per_second(),
+            seconds_left=pace.seconds_left(done),
+        )
+    )
+
+
+def _log_sample(row: SampleRow, settings: Settings) -> None:
+    every = settings.logging.debug_every
+    if every and row.sample % every == 0:
+        faces = "; ".join(f"box {', '.join(f'{v:.0f}' for v in f.box_xyxy)} score {f.det_score:.2f}" for f in row.faces)
+        log.info("sample %d at %.2f s: %d faces %s", row.sample, row.time_seconds, len(row.faces), faces)
