@@ -15,7 +15,7 @@ from facecrop_core.errors import ProjectError
 from facecrop_core.people.actions import ActionLog, now_utc
 from facecrop_core.people.refinding import FaceKey, KeyColumns
 from facecrop_core.people.schema import prepare
-from facecrop_core.records import FloatArray, IntArray, Reference
+from facecrop_core.records import FloatArray, Reference
 
 BUSY_TIMEOUT_SECONDS = 10.0
 Said = Literal["is", "not", "not_a_face", "keep", "reject", "moved", "clustered"]
@@ -28,7 +28,8 @@ SELECT id, face, iif(source = 'user', 'moved', 'clustered'), person_id, who, mad
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody, or an unnamed person: a cluster that was stored. ``faces`` counts those that were put to them."""
+    """Somebody, or an unnamed person: a cluster that was stored. ``faces`` counts those that were put to them,
+    by the user or by clustering."""
 
     id: int
     name: str | None
@@ -211,7 +212,8 @@ class PeopleStore:
             "(SELECT count(*) FROM reference WHERE person_id = person.id AND kind = 'positive'), "
             "(SELECT count(*) FROM reference WHERE person_id = person.id AND kind = 'negative'), "
             "(SELECT count(*) FROM verdict WHERE person_id = person.id), "
-            "(SELECT count(*) FROM assignment WHERE person_id = person.id) FROM person ORDER BY id"
+            "(SELECT count(*) FROM (SELECT face FROM assignment WHERE person_id = person.id UNION "
+            "SELECT face FROM verdict WHERE person_id = person.id AND kind = 'is')) FROM person ORDER BY id"
         )
         return [Person(*row) for row in rows]
 
@@ -229,13 +231,13 @@ class PeopleStore:
         )
         return [Verdict(kind, person, _key(key), who, made) for kind, person, who, made, *key in rows]
 
-    def marks(self, video_id: str) -> tuple[IntArray, KeyColumns, list[tuple[int, Said, int]]]:
-        """The faces of one video of which something was said: their numbers [n], their keys, and what was said.
+    def marks(self, video_id: str) -> tuple[list[str], KeyColumns, list[tuple[int, Said, int]]]:
+        """The faces of one video of which something was said: their ids [n], their keys, and what was said.
 
-        What was said is (position in these arrays, kind, person or 0).
+        What was said is (position in these, kind, person or 0).
         """
         faces = self.connection.execute(
-            "SELECT id, time_seconds, x1, y1, x2, y2 FROM face WHERE video_id = ? AND "
+            "SELECT id, face_id, time_seconds, x1, y1, x2, y2 FROM face WHERE video_id = ? AND "
             "(id IN (SELECT face FROM verdict) OR id IN (SELECT face FROM assignment)) ORDER BY id",
             (video_id,),
         ).fetchall()
@@ -245,8 +247,8 @@ class PeopleStore:
             "(SELECT id FROM face WHERE video_id = ?)",
             (video_id,),
         )
-        keys = KeyColumns.of([row[1] for row in faces], [row[2:] for row in faces])
-        return np.array(list(places), np.int64), keys, [(places[face], kind, person) for face, kind, person in said]
+        keys = KeyColumns.of([row[2] for row in faces], [row[3:] for row in faces])
+        return [row[1] for row in faces], keys, [(places[face], kind, person) for face, kind, person in said]
 
     def close(self) -> None:
         self.connection.close()

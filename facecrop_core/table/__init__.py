@@ -4,6 +4,7 @@ from facecrop_core.table.columns import MEASURES, SIGNATURE_SIZE, make_face_id
 from facecrop_core.table.integrity import Finding, check_scan_folder
 from facecrop_core.table.loading import ScanReader, ThumbPack, empty_table, read_samples
 from facecrop_core.table.parts import commit_json, commit_table, read_json, read_table
+from facecrop_core.table.sample_times import read_sample_times
 from facecrop_core.table.writer import FaceRow, SampleRow, ScanWriter
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "empty_table",
     "make_face_id",
     "read_json",
+    "read_sample_times",
     "read_samples",
     "read_table",
 ]

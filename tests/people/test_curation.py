@@ -170,7 +170,7 @@ def test_merging_takes_everything_along_and_says_nothing_twice(store):
     curation.say_is([key(6)], "ann")
     curation.say_not([key(6)], "bob")
     curation.merge(["ann", cluster], "bob")
-    assert [(p.name, p.references, p.verdicts, p.faces) for p in store.people()] == [("bob", 2, 2, 3)]
+    assert [(p.name, p.references, p.verdicts, p.faces) for p in store.people()] == [("bob", 2, 2, 4)]
     assert said(store) == [("moved", "bob", key(i)) for i in range(3)] + [
         ("not", "bob", key(5)),
         ("is", "bob", key(6)),
