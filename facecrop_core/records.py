@@ -191,6 +191,11 @@ class Embedder(Protocol):
     chip_size: int
     """Side in pixels of the aligned square that ``embed`` takes."""
 
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """ONNX Runtime's providers in use; none where another library runs the model."""
+        ...
+
     def chip_matrix(self, landmarks_xy: FloatArray) -> FloatArray:
         """The 2 × 3 matrix that maps source pixels to the aligned chip, from five points [5, 2]."""
         ...
@@ -213,7 +218,7 @@ class Engine:
     embedder: Embedder
     calibration: Calibration
     providers: tuple[str, ...] = ()
-    """ONNX Runtime's providers really in use after loading; empty for the built-in engine."""
+    """ONNX Runtime's providers really in use after loading; of the built-in engine, its embedder's."""
 
 
 @dataclass(frozen=True)

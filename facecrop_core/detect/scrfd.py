@@ -16,6 +16,7 @@ import numpy as np
 
 from facecrop_core.errors import ModelError
 from facecrop_core.geometry import suppress_overlaps
+from facecrop_core.models.runtime import Runtime
 from facecrop_core.models.sessions import ModelSession, batch_gives_same
 from facecrop_core.models.store import file_sha256
 from facecrop_core.records import Faces, FloatArray, Image
@@ -35,10 +36,7 @@ class ScrfdDetector:
         self,
         path: Path,
         det_size: int | Literal["auto"] = "auto",
-        *,
-        ep: str = "auto",
-        low_cpu: bool = False,
-        threads: int | None = None,
+        runtime: Runtime | None = None,
     ) -> None:
         """Open a detector.
 
@@ -46,14 +44,15 @@ class ScrfdDetector:
             path: ONNX file with nine heads (scores, boxes and landmarks at strides 8, 16 and 32).
             det_size: longest side in pixels of the picture that the model sees, rounded up to a multiple of 32;
                 ``auto``: 640, joined with a pass at 128, in which faces that fill the frame have a size it knows.
-            ep, low_cpu, threads: see ``ModelSession``.
+            runtime: see ``ModelSession``.
 
         Raises:
             ModelError: not such a model.
         """
         self.name = path.stem
         self.model_sha256 = file_sha256(path)
-        self.session = ModelSession(path, ep=ep, low_cpu=low_cpu, threads=threads, batched=True)
+        self._size = _round_up(AUTO_SIZE if det_size == "auto" else det_size)
+        self.session = ModelSession(path, runtime, batched=True, longest_side=self._size)
         heads = len(self.session.output_ranks)
         if heads != 9:
             without = "gives no landmarks" if heads == 6 else f"has {heads} outputs"
@@ -64,7 +63,6 @@ class ScrfdDetector:
         height, width = self.session.input_shape[2:]
         self._fixed = (width, height) if isinstance(width, int) and isinstance(height, int) else None
         self._close_ups = det_size == "auto" and self._fixed is None
-        self._size = _round_up(AUTO_SIZE if det_size == "auto" else det_size)
         small = (3, self._fixed[1], self._fixed[0]) if self._fixed else (3, 64, 96)
         self._batches = batch_gives_same(self._heads, small)
         self._centres: dict[tuple[int, int, int], FloatArray] = {}
@@ -133,7 +131,8 @@ class ScrfdDetector:
         """Normalised RGB [n, 3, height, width]: black is added at the right and below up to a multiple of 32."""
         height, width = canvases[0].shape[:2]
         full_width, full_height = self._fixed or (_round_up(width), _round_up(height))
-        blob = np.full((len(canvases), 3, full_height, full_width), NORMALISED[0], np.float32)
+        blob = self.session.empty((len(canvases), 3, full_height, full_width))
+        blob[:] = NORMALISED[0]
         for planes, canvas in zip(blob, canvases, strict=True):
             for channel in range(3):
                 planes[2 - channel, :height, :width] = cv2.LUT(cv2.extractChannel(canvas, channel), NORMALISED)

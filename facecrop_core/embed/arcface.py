@@ -15,6 +15,7 @@ import numpy as np
 from facecrop_core.errors import ModelError
 from facecrop_core.geometry import ARCFACE_112, similarity_fit
 from facecrop_core.models.graph import read_signature
+from facecrop_core.models.runtime import Runtime
 from facecrop_core.models.sessions import ModelSession, batch_gives_same
 from facecrop_core.models.store import file_sha256
 from facecrop_core.records import FloatArray, Image
@@ -23,12 +24,12 @@ from facecrop_core.records import FloatArray, Image
 class ArcFaceEmbedder:
     """An embedder of an InsightFace pack. Implements ``records.Embedder``; vectors have unit length."""
 
-    def __init__(self, path: Path, *, ep: str = "auto", low_cpu: bool = False, threads: int | None = None) -> None:
+    def __init__(self, path: Path, runtime: Runtime | None = None) -> None:
         """Open an embedder.
 
         Args:
             path: ONNX file with one square input of a multiple of 112 or 128 pixels, and one output.
-            ep, low_cpu, threads: see ``ModelSession``.
+            runtime: see ``ModelSession``.
 
         Raises:
             ModelError: not such a model.
@@ -42,7 +43,7 @@ class ArcFaceEmbedder:
         self.chip_size = side
         self._template = _template(side)
         fixed_batch = signature.inputs[0][1][0] == 1
-        self.session = ModelSession(path, ep=ep, low_cpu=low_cpu, threads=threads, batched=fixed_batch)
+        self.session = ModelSession(path, runtime, batched=fixed_batch)
         self._lookup = _normalisation(signature.first_nodes)
         probe = self.session.run(np.zeros((1, 3, side, side), np.float32))[0]
         self.dimensions = int(probe.size)
@@ -66,7 +67,7 @@ class ArcFaceEmbedder:
         return list(self._embed(chips)) if self._batches else [self._embed([chip])[0] for chip in chips]
 
     def _embed(self, chips: Sequence[Image]) -> FloatArray:
-        blob = np.empty((len(chips), 3, self.chip_size, self.chip_size), np.float32)
+        blob = self.session.empty((len(chips), 3, self.chip_size, self.chip_size))
         for planes, chip in zip(blob, chips, strict=True):
             for channel in range(3):
                 cv2.LUT(cv2.extractChannel(chip, channel), self._lookup, dst=planes[2 - channel])

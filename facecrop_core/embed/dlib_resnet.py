@@ -7,11 +7,15 @@ distance says how alike two faces are. Chips are cut as ``dlib.get_face_chip`` c
 from __future__ import annotations
 
 import threading
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from facecrop_core.geometry import invert_matrix, similarity_fit
 from facecrop_core.models import dlib_face
+from facecrop_core.models.dlib_session import open_dlib_session, vectors_of
+from facecrop_core.models.runtime import Runtime
 from facecrop_core.models.store import file_sha256
 from facecrop_core.records import FloatArray, Image
 
@@ -25,15 +29,26 @@ class DlibResnetEmbedder:
     dimensions = 128
     chip_size = CHIP_SIZE
 
-    def __init__(self) -> None:
-        """Raises ModelError where the model's file is not installed."""
-        import dlib
+    def __init__(self, runtime: Runtime | None = None) -> None:
+        """Open the embedder under ONNX Runtime, which is some 15 times as quick as dlib, else in dlib.
 
+        Args:
+            runtime: see ``ModelSession``.
+
+        Raises:
+            ModelError: the model's file is not installed.
+        """
         path = dlib_face.model_file(dlib_face.EMBEDDER_FILE)
         self.model_sha256 = file_sha256(path)
-        self._network = dlib.face_recognition_model_v1(str(path))
-        self._lock = threading.Lock()  # the network keeps its activations in itself
+        self._session = open_dlib_session(path, runtime)
+        self._network: Any = _dlib_network(path) if self._session is None else None
+        self._lock = threading.Lock()  # dlib's network keeps its activations in itself
         self._template = _on_chip(_three_points(dlib_face.MEAN_CORNERS, dlib_face.MEAN_NOSE_BASE))
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """ONNX Runtime's providers in use; none where dlib itself runs the network."""
+        return self._session.providers if self._session else ()
 
     def chip_matrix(self, landmarks_xy: FloatArray) -> FloatArray:
         """The 2 × 3 matrix that maps source pixels to the aligned chip, from five points [5, 2].
@@ -49,12 +64,22 @@ class DlibResnetEmbedder:
         """Vectors float32 [n, 128] of chips uint8 BGR [n, 150, 150, 3]."""
         if not len(chips):
             return np.zeros((0, self.dimensions), np.float32)
-        return np.stack([self._embed(np.ascontiguousarray(chip[..., ::-1])) for chip in chips])
+        chips_rgb = chips[..., ::-1]
+        session = self._session
+        if session is not None:
+            return np.stack(session.map(lambda share: list(vectors_of(session, np.stack(share))), list(chips_rgb)))
+        return np.stack([self._embed(np.ascontiguousarray(chip)) for chip in chips_rgb])
 
     def _embed(self, chip_rgb: Image) -> FloatArray:
         # One at a time: dlib gains nothing from a batch, and holds the interpreter until it is through.
         with self._lock:
             return np.array(self._network.compute_face_descriptor(chip_rgb), np.float32)
+
+
+def _dlib_network(path: Path) -> Any:
+    import dlib
+
+    return dlib.face_recognition_model_v1(str(path))
 
 
 def _three_points(corners: FloatArray, base: FloatArray) -> FloatArray:

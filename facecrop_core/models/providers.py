@@ -27,6 +27,9 @@ SHORT_NAMES = {
     "cpu": "CPUExecutionProvider",
 }
 CPU = SHORT_NAMES["cpu"]
+ON_CPU = (SHORT_NAMES["openvino"], CPU)
+"""Providers that can compute on the processor."""
+NVIDIA = (SHORT_NAMES["trt"], SHORT_NAMES["cuda"])
 
 
 def parse_wish(ep: str) -> tuple[str, ...]:
@@ -47,14 +50,19 @@ def parse_wish(ep: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def choose_providers(ep: str = "auto", low_cpu: bool = False) -> tuple[str, ...]:
+def choose_providers(ep: str = "auto", low_cpu: bool = False, device: str = "auto") -> tuple[str, ...]:
     """The providers to open a session with, best first; always ends with the CPU.
 
-    What was asked for by name and cannot be used is left out with a warning in the log.
+    What was asked for by name and cannot be used is left out with a warning in the log. ``device`` cpu leaves only
+    providers that compute on the processor; cuda asks for CUDA by name where no provider was named.
     """
     wish = parse_wish(ep)
     if low_cpu:
         return (CPU,)
+    if device == "cpu":
+        wish = tuple(name for name in wish if name in ON_CPU) or (CPU,)
+    elif not wish and device == "cuda":
+        wish = (SHORT_NAMES["cuda"],)
     if not wish:
         return (SHORT_NAMES["cuda"], CPU) if not unusable_because(SHORT_NAMES["cuda"]) else (CPU,)
     chosen = []
@@ -79,7 +87,7 @@ def unusable_because(provider: str) -> str:
 
     if provider not in onnxruntime.get_available_providers():
         return "this build of ONNX Runtime does not have it"
-    if provider in (SHORT_NAMES["cuda"], SHORT_NAMES["trt"]):
+    if provider in NVIDIA:
         reason = _no_cuda()
         if not reason and provider == SHORT_NAMES["trt"] and not _loads("nvinfer_10.dll", "libnvinfer.so.10"):
             reason = "TensorRT's library nvinfer 10 is not installed"
@@ -87,12 +95,20 @@ def unusable_because(provider: str) -> str:
     return ""
 
 
-def _no_cuda() -> str:
+@cache
+def cuda_device_count() -> int:
+    """How many GPUs the NVIDIA driver sees; 0 without a driver."""
     driver = _load("nvcuda.dll", "libcuda.so.1")
-    if driver is None:
-        return "there is no NVIDIA driver"
     count = ctypes.c_int(0)
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value < 1:
+    if driver is None or driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+def _no_cuda() -> str:
+    if not _loads("nvcuda.dll", "libcuda.so.1"):
+        return "there is no NVIDIA driver"
+    if not cuda_device_count():
         return "the NVIDIA driver sees no GPU"
     import onnxruntime
 
@@ -104,6 +120,14 @@ def _no_cuda() -> str:
         libraries += [(f"{n}64_{major}.dll", f"lib{n}.so.{major}") for n in ("cublasLt", "cublas", "cudart")]
     missing = [linux.removeprefix("lib") for windows, linux in libraries if not _loads(windows, linux)]
     return f"CUDA's libraries are not installed ({', '.join(missing)})" if missing else ""
+
+
+def cuda_runtime() -> ctypes.CDLL | None:
+    """CUDA's runtime library, in the version that this ONNX Runtime is made for; None where it is not there."""
+    import onnxruntime
+
+    major = str(getattr(onnxruntime, "cuda_version", "")).split(".")[0]
+    return _load(f"cudart64_{major}.dll", f"libcudart.so.{major}") if major and cuda_device_count() else None
 
 
 def _loads(windows: str, linux: str) -> bool:

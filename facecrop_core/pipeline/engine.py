@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from facecrop_core.errors import ModelError
 from facecrop_core.models import catalogue, dlib_face, packs, store
+from facecrop_core.models.runtime import Device, Runtime, devices
 from facecrop_core.records import Engine
 from facecrop_core.settings import Settings
+
+log = logging.getLogger(__name__)
 
 PREFERRED_PACK = "buffalo_l"
 
@@ -65,45 +70,58 @@ def engine_identity(settings: Settings) -> dict[str, str]:
     }
 
 
-def open_engine(settings: Settings, *, threads: int | None = None) -> Engine:
+def open_engine(
+    settings: Settings,
+    *,
+    device: Device | None = None,
+    threads: int | None = None,
+    on_notice: Callable[[str], None] | None = None,
+) -> Engine:
     """Open the detector and the embedder that the settings ask for.
 
     Args:
-        settings: engine, pack, provider and detection size are used.
-        threads: cores that a model may keep busy; by default all usable ones, with ``low_cpu`` one.
+        settings: engine, pack, provider, half precision and detection size are used.
+        device: one of ``models.runtime.devices(settings)``; by default the first.
+        threads: that one run of a model uses, for callers with worker threads of their own; by default a model's
+            ``detect`` and ``embed`` share out over all usable cores, with ``low_cpu`` they keep to one.
+        on_notice: told, from any thread, what slows the run down for good, such as a GPU without enough memory; by
+            default the log.
 
     Raises:
         ModelError: see ``engine_identity``.
-        SettingsError: an execution provider is unknown.
+        SettingsError: an execution provider or a device is unknown.
     """
-    choice = choose_engine(settings)
-    return ENGINES[choice.kind](choice, settings, threads)
+    choice, runtime = choose_engine(settings), settings.runtime
+    opened_with = Runtime(
+        runtime.ep, device or devices(settings)[0], runtime.half, runtime.low_cpu, threads, on_notice or log.warning
+    )
+    return ENGINES[choice.kind](choice, settings, opened_with)
 
 
-def _open_builtin(choice: EngineChoice, settings: Settings, threads: int | None) -> Engine:
+def _open_builtin(choice: EngineChoice, settings: Settings, runtime: Runtime) -> Engine:
     from facecrop_core.detect import DETECTORS
     from facecrop_core.embed import EMBEDDERS
 
-    threads = 1 if settings.runtime.low_cpu else threads
+    embedder = EMBEDDERS["dlib"](runtime)
     return Engine(
         kind="builtin",
         name=choice.name,
         why=choice.why,
         licence=catalogue.BUILTIN_LICENCE,
-        detector=DETECTORS["dlib"](settings.detection.det_size, threads=threads),
-        embedder=EMBEDDERS["dlib"](),
+        detector=DETECTORS["dlib"](settings.detection.det_size, threads=1 if runtime.low_cpu else runtime.threads),
+        embedder=embedder,
         calibration=catalogue.DLIB_CALIBRATION,
+        providers=embedder.providers,
     )
 
 
-def _open_pack(choice: EngineChoice, settings: Settings, threads: int | None) -> Engine:
+def _open_pack(choice: EngineChoice, settings: Settings, runtime: Runtime) -> Engine:
     from facecrop_core.detect import ScrfdDetector
     from facecrop_core.embed import ArcFaceEmbedder
 
     detector_file, embedder_file = _files_of(choice)
-    runtime: dict[str, Any] = {"ep": settings.runtime.ep, "low_cpu": settings.runtime.low_cpu, "threads": threads}
-    detector = ScrfdDetector(detector_file, settings.detection.det_size, **runtime)
-    embedder = ArcFaceEmbedder(embedder_file, **runtime)
+    detector = ScrfdDetector(detector_file, settings.detection.det_size, runtime)
+    embedder = ArcFaceEmbedder(embedder_file, runtime)
     return Engine(
         kind="pack",
         name=choice.name,

@@ -47,16 +47,16 @@ class RuntimeSettings(Section):
     )  # fmt: skip
     half: Literal["auto", "on", "off"] = setting(
         "auto", "Half precision", "TensorRT: on and auto compute with 16 bits, which is quicker and changes embeddings "
-        "from the third decimal on. CUDA computes as the model's file says; off also forbids it TensorFloat-32. OpenVINO "
-        "and CoreML choose for themselves, off holds them to 32 bits. The CPU always computes with 32 bits.",
+        "from the third decimal on. CUDA computes as the model's file says; off also forbids it TensorFloat-32. "
+        "CoreML: on adds up with 16 bits. The CPU always computes with 32 bits.",
     )  # fmt: skip
     det_batch_size: int | Auto = setting(
         "auto", "Detection batch", "Pictures that go through the detector together. auto: four for each core, 16 on a "
         "GPU; halved where its memory does not suffice.", unit="pictures", ge=1, le=512, step=1,
     )  # fmt: skip
     enc_batch_size: int | Auto = setting(
-        "auto", "Embedding batch", "Faces that go through the embedder together. auto: four for each core, 64 on a GPU; "
-        "halved where its memory does not suffice.", unit="faces", ge=1, le=512, step=1,
+        "auto", "Embedding batch", "Faces that go through the embedder together. auto: four for each core, 64 on a "
+        "GPU; halved where its memory does not suffice.", unit="faces", ge=1, le=512, step=1,
     )  # fmt: skip
     hwaccel: Literal["off", "auto", "cuda", "vaapi", "qsv", "videotoolbox", "d3d11va", "dxva2", "vulkan"] = setting(
         "off", "Hardware decoding", "Decodes on a graphics card. auto: on the first device that works. What it cannot "

@@ -32,7 +32,7 @@ def test_the_schema_lists_the_engines():
 
 def test_without_a_pack_the_built_in_engine_is_taken():
     engine = open_engine(Settings(), threads=1)
-    assert (engine.kind, engine.providers) == ("builtin", ()) and "not installed" in engine.why
+    assert (engine.kind, engine.providers) == ("builtin", ("CPUExecutionProvider",)) and "not installed" in engine.why
     assert engine.calibration.metric == "euclidean" and engine.detector.landmarks_estimated
     identity = engine_identity(Settings())
     assert identity["detector_sha256"] == engine.detector.model_sha256
