@@ -3,6 +3,7 @@
 from facecrop_core.people.actions import Action
 from facecrop_core.people.bank import Addition, GrowthRules, ReferenceBank
 from facecrop_core.people.curation import Curation
+from facecrop_core.people.exchange import export_people, import_people
 from facecrop_core.people.matching import match, rank_people
 from facecrop_core.people.photos import collect_photos, collect_refs_dir
 from facecrop_core.people.references import read_references
@@ -30,7 +31,9 @@ __all__ = [
     "Why",
     "collect_photos",
     "collect_refs_dir",
+    "export_people",
     "find_again",
+    "import_people",
     "match",
     "rank_people",
     "read_references",

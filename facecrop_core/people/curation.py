@@ -94,14 +94,14 @@ class Curation:
         with self._action("split", faces=len(faces), name=name) as details:
             new = self.store.insert_person(None if name is None else _checked(name))
             details["people"] = [old, new]
-            self._move(self._numbers(faces), new)
+            self._move(self.numbers(faces), new)
         return new
 
     def move(self, faces: Sequence[FaceKey], person: Who) -> None:
         """Put faces to a person; references that were picked from them go along."""
         number = self.resolve(person)
         with self._action("move", people=[number], faces=len(faces)):
-            self._move(self._numbers(faces), number)
+            self._move(self.numbers(faces), number)
 
     def _move(self, faces: list[int], person: int) -> None:
         self._many("DELETE FROM verdict WHERE face = ? AND kind IN ('is', 'not_a_face')", faces)
@@ -135,7 +135,7 @@ class Curation:
                 "DELETE FROM assignment WHERE source = 'cluster' AND "
                 "person_id IN (SELECT id FROM person WHERE name IS NULL)"
             )
-            numbers = self._numbers([face for _, faces in clusters for face in faces])
+            numbers = self.numbers([face for _, faces in clusters for face in faces])
             by_user = {face for (face,) in self.store.connection.execute("SELECT face FROM assignment")}
             ends = np.cumsum([len(faces) for _, faces in clusters]).tolist()
             for person, begin, end in zip(people, [0, *ends], ends, strict=False):
@@ -152,7 +152,7 @@ class Curation:
         with self._action("is", faces=len(faces)) as details:
             number = self.store.insert_person(_checked(person)) if isinstance(person, str) else self.resolve(person)
             details["people"] = [number]
-            numbers = self._numbers(faces)
+            numbers = self.numbers(faces)
             self._many("DELETE FROM verdict WHERE face = ? AND kind = 'not_a_face'", numbers)
             self._many("DELETE FROM verdict WHERE face = ? AND kind = 'is' AND person_id != ?", numbers, number)
             self._many("DELETE FROM verdict WHERE face = ? AND kind = 'not' AND person_id = ?", numbers, number)
@@ -162,7 +162,7 @@ class Curation:
         """These faces are not this person."""
         number = self.resolve(person)
         with self._action("not", people=[number], faces=len(faces)):
-            numbers = self._numbers(faces)
+            numbers = self.numbers(faces)
             self._many("DELETE FROM verdict WHERE face = ? AND kind = 'is' AND person_id = ?", numbers, number)
             self._many("DELETE FROM assignment WHERE face = ? AND person_id = ?", numbers, number)
             self._say("not", numbers, number)
@@ -170,7 +170,7 @@ class Curation:
     def not_a_face(self, faces: Sequence[FaceKey]) -> None:
         """What was found there is no face; all else that was said of it is void."""
         with self._action("not a face", faces=len(faces)):
-            numbers = self._numbers(faces)
+            numbers = self.numbers(faces)
             self._many("DELETE FROM verdict WHERE face = ? AND kind != 'not_a_face'", numbers)
             self._many("DELETE FROM assignment WHERE face = ?", numbers)
             self._say("not_a_face", numbers)
@@ -178,21 +178,21 @@ class Curation:
     def keep(self, faces: Sequence[FaceKey]) -> None:
         """Keep these faces, whatever the gates say."""
         with self._action("keep", faces=len(faces)):
-            numbers = self._numbers(faces)
+            numbers = self.numbers(faces)
             self._many("DELETE FROM verdict WHERE face = ? AND kind IN ('reject', 'not_a_face')", numbers)
             self._say("keep", numbers)
 
     def reject(self, faces: Sequence[FaceKey]) -> None:
         """Leave these faces out."""
         with self._action("reject", faces=len(faces)):
-            numbers = self._numbers(faces)
+            numbers = self.numbers(faces)
             self._many("DELETE FROM verdict WHERE face = ? AND kind = 'keep'", numbers)
             self._say("reject", numbers)
 
     def clear(self, faces: Sequence[FaceKey]) -> None:
         """Take back whatever the user said of these faces, moves among it."""
         with self._action("clear", faces=len(faces)):
-            numbers = self._numbers(faces)
+            numbers = self.numbers(faces)
             self._many("DELETE FROM verdict WHERE face = ?", numbers)
             self._many("DELETE FROM assignment WHERE face = ? AND source = 'user'", numbers)
 
@@ -204,7 +204,7 @@ class Curation:
         with self._action("add references", references=len(references)) as details:
             people = [self.store.insert_person(_checked(r.person)) for r, _ in references]
             details["people"] = sorted(set(people))
-            picked = iter(self._numbers([face for _, face in references if face is not None]))
+            picked = iter(self.numbers([face for _, face in references if face is not None]))
             return [
                 self.store.insert_reference(person, r, embedder_sha256, None if face is None else next(picked))
                 for person, (r, face) in zip(people, references, strict=True)
@@ -254,7 +254,7 @@ class Curation:
             now_utc(),
         )
 
-    def _numbers(self, faces: Sequence[FaceKey]) -> list[int]:
+    def numbers(self, faces: Sequence[FaceKey]) -> list[int]:
         """The faces' numbers in the store. One known from another scan takes its new key; others are added."""
         known: dict[str, int] = {}
         for video_id in dict.fromkeys(face.video_id for face in faces):
