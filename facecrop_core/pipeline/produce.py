@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +23,16 @@ from facecrop_core.pipeline.disk import DiskPatience, export_bytes, warn_of_litt
 from facecrop_core.pipeline.events import Note, Progress, Watch
 from facecrop_core.pipeline.grown import with_grown
 from facecrop_core.pipeline.project import Project, Scan
-from facecrop_core.records import Calibration, CropPlan, Engine, FaceTable, Frame, IntArray, Matches, Reference
+from facecrop_core.pipeline.wanted import references_digest
+from facecrop_core.pipeline.workers import crew_of, in_order
+from facecrop_core.records import Calibration, CropPlan, Engine, FaceTable, Frame, Image, IntArray, Matches, Reference
 from facecrop_core.select import reason_counts, select
 from facecrop_core.settings import Settings
 from facecrop_core.video import TimesPlan, VideoReader
+
+T = TypeVar("T")
+MOST_REMEMBERED = 4
+"""Matches and crop plans of one table: those of the page (two of matches, one plan), and one of an export."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +100,31 @@ def project_references(project: Project, scan: Scan) -> list[Reference]:
 
 
 def evaluate(scan: Scan, table: FaceTable, references: Sequence[Reference], settings: Settings) -> Produced:
-    """Who each face is, where its crop lies, and whether it is kept, and if not, why."""
+    """Who each face is, where its crop lies, and whether it is kept, and if not, why.
+
+    Matches and crop plans are remembered with the table, so that moving a gate does neither again.
+    """
     engine = scan.engine
     calibration = Calibration(engine["metric"], engine["match"], engine["unsure"], engine["det_thresh"])
     bank = with_grown(scan, references, settings)
-    matches = match(table.embeddings, table["sample"], bank, calibration, settings.matching, tracks=table["track"])
-    crops = frame_crops(table, settings.framing)
+    who = references_digest(bank), tuple(dict.fromkeys(r.person for r in bank)), calibration, settings.matching
+    matches = _remembered(
+        table,
+        ("matches", *who),
+        lambda: match(table.embeddings, table["sample"], bank, calibration, settings.matching, tracks=table["track"]),
+    )
+    crops = _remembered(table, ("crops", settings.framing), lambda: frame_crops(table, settings.framing))
     return Produced(scan, table, matches, crops, select(table, matches, crops, settings.gate))
+
+
+def _remembered(table: FaceTable, key: tuple[Any, ...], compute: Callable[[], T]) -> T:
+    """What was computed from a table before, for the last few keys."""
+    memory: dict[tuple[Any, ...], Any] = table.extra.setdefault("remembered", {})
+    found: T = memory.pop(key) if key in memory else compute()
+    memory[key] = found  # behind all others: it was used last
+    if len(memory) > MOST_REMEMBERED:
+        del memory[next(iter(memory))]
+    return found
 
 
 def produce(project: Project, settings: Settings) -> list[Produced]:
@@ -112,7 +137,8 @@ def produce(project: Project, settings: Settings) -> list[Produced]:
 def write_dataset(project: Project, settings: Settings, out: Path, watch: Watch | None = None) -> dict[str, Any]:
     """Write the dataset and return counts, ready for JSON.
 
-    Each needed frame is decoded once, in order; nothing is detected or embedded.
+    Each needed frame is decoded once, in order, and its crops are rendered by several threads; nothing is detected or
+    embedded.
 
     Raises:
         OutputError, DiskFullError, SourceError: what was written before stays whole.
@@ -150,32 +176,49 @@ def write_dataset(project: Project, settings: Settings, out: Path, watch: Watch 
 def _write_kept(
     produced: Produced, settings: Settings, writer: DatasetWriter, saved: Counter[str], total: int, watch: Watch
 ) -> bool:
-    """Returns whether all of them went into the largest dataset that is allowed."""
+    """Returns whether all of them went into the largest dataset that is allowed.
+
+    The child decodes, workers cut and encode, this thread writes, in the order of the frames.
+    """
     table, kept = produced.table, produced.kept
     if not len(kept):
         return True
     writer.start_video(produced.scan.video.video_id)
     times = table["time_seconds"][kept]
-    patient = DiskPatience(settings, watch, produced.scan.video.path.name)
-    with VideoReader(produced.scan.video, TimesPlan([float(t) for t in np.unique(times)]), (0, 0)) as reader:
-        for frame in reader:
-            watch.check_cancelled()
-            for row in kept[np.abs(times - frame.time_seconds) < 1e-6]:
-                if not patient(partial(_write_crop, produced, int(row), frame, settings, writer)):
-                    return False
-                saved[produced.person_name(int(row)) or ""] += 1
+    plan, name = TimesPlan([float(t) for t in np.unique(times)]), produced.scan.video.path.name
+    patient, workers = DiskPatience(settings, watch, name), crew_of(settings).workers
+
+    def render(frame: Frame) -> list[tuple[int, bytes]]:
+        """The frame's crops as files' bytes, by their rows; the frame is given back as soon as they are cut."""
+        try:
+            rows = kept[slice(*np.searchsorted(times, frame.time_seconds + np.array([-1e-6, 1e-6])))]
+            images = [_render(produced, int(row), frame, settings) for row in rows]
+        finally:
             frame.release()
-            name = produced.scan.video.path.name
+        return [(int(row), writer.encode(image)) for row, image in zip(rows, images, strict=True)]
+
+    with (
+        VideoReader(produced.scan.video, plan, (0, 0), slots=2 * workers + 1) as reader,
+        closing(in_order(render, reader, workers)) as rendered,
+    ):
+        for crops in rendered:
+            watch.check_cancelled()
+            for row, data in crops:
+                if not patient(partial(_write_crop, produced, row, data, settings, writer)):
+                    return False
+                saved[produced.person_name(row) or ""] += 1
             watch.send(Progress("export", name, sum(saved.values()), total, saved=sum(saved.values())))
     return True
 
 
-def _write_crop(produced: Produced, row: int, frame: Frame, settings: Settings, writer: DatasetWriter) -> bool:
+def _render(produced: Produced, row: int, frame: Frame, settings: Settings) -> Image:
+    return render_crop(frame, produced.crops.origin_xy[row], int(produced.crops.side[row]), settings.framing)
+
+
+def _write_crop(produced: Produced, row: int, data: bytes, settings: Settings, writer: DatasetWriter) -> bool:
     """Returns False, and writes nothing, where the crop would make the dataset too large."""
     table, crops, matches = produced.table, produced.crops, produced.matches
-    image = render_crop(frame, crops.origin_xy[row], int(crops.side[row]), settings.framing)
-    frame_number, data = int(table["frame"][row]), writer.encode(image)
-    limit = settings.export.max_total_bytes
+    frame_number, limit = int(table["frame"][row]), settings.export.max_total_bytes
     if limit is not None and writer.bytes_written + len(data) > limit:
         return False
     writer.write(
