@@ -12,6 +12,7 @@ import numpy as np
 
 from facecrop_core.files import PART_SUFFIX
 from facecrop_core.table.columns import PROOF, digest, part_files
+from facecrop_core.table.joined import joined_paths, joined_proof, parts_digest
 from facecrop_core.table.parts import file_digest, read_table
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def check_scan_folder(folder: Path, embedder_sha256: str, finished: bool) -> Ite
         ids += check.face_ids
         thumbs_end = max(thumbs_end, check.thumbs_end)
     yield from _check_tracks(folder / "tracks.parquet", ids if intact else None, finished)
+    yield from _check_joined(folder, embedder_sha256, frames, ids if intact else None)
     yield from _orphans(folder, {path.stem for path in frames}, embedder_sha256)
     size = (folder / "thumbs.pack").stat().st_size if (folder / "thumbs.pack").exists() else 0
     if intact and size > thumbs_end:
@@ -147,10 +149,36 @@ def _check_tracks(path: Path, face_ids: list[str] | None, finished: bool) -> Ite
         yield Finding("damaged", path, f"its {len(ids)} rows do not match the scan's {len(face_ids)} faces")
 
 
+def _check_joined(
+    folder: Path, embedder_sha256: str, frames: list[Path], face_ids: list[str] | None
+) -> Iterator[Finding]:
+    """Both files only repeat the parts: what is lost of them is read from there, but what is changed would be read."""
+    path, vectors = joined_paths(folder, embedder_sha256)
+    words = "delete it: it only repeats the scan's parts"
+    if not path.exists():
+        if vectors.exists():
+            yield Finding("orphaned", vectors, "it was never finished; the next scan replaces it", harmless=True)
+        return
+    try:
+        proof = joined_proof(path)
+        ids = read_table(path, verify=True)["face_id"].to_pylist()
+    except (OSError, ValueError, KeyError) as error:
+        yield Finding("damaged", path, f"{_because(error)}; {words}")
+        return
+    if proof.get("parts") != parts_digest(frames):
+        yield Finding("orphaned", path, "the scan has other parts by now; the next scan replaces it", harmless=True)
+    elif not vectors.exists():
+        yield Finding("missing", vectors, "it only repeated the scan's parts", harmless=True)
+    elif file_digest(vectors) != proof.get("embeddings"):
+        yield Finding("changed", vectors, f"its content is not what was stored; {words}")
+    elif face_ids is not None and ids != face_ids:
+        yield Finding("changed", path, f"its faces are not those of the parts; {words}")
+
+
 def _orphans(folder: Path, parts: set[str], embedder_sha256: str) -> Iterator[Finding]:
     """Files in the parts' folders that no committed part owns."""
     owned = {folder / name for number in parts for name in part_files(number, embedder_sha256)}
-    owned |= {folder / "frames" / f"{number}.parquet" for number in parts}
+    owned |= {folder / "frames" / f"{number}.parquet" for number in parts} | set(joined_paths(folder, embedder_sha256))
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder).parts[0] in ("frames", "faces", "embeddings", "measures")
         if path.is_file() and (path.name.endswith(PART_SUFFIX) or (inside and path not in owned)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from facecrop_core.errors import ProjectError
 from facecrop_core.records import FaceTable, FloatArray, Video
 from facecrop_core.table.columns import MEASURES
+from facecrop_core.table.joined import is_joined, load_joined, store_joined
 from facecrop_core.table.parts import read_table
 
 _PLAIN = (
@@ -40,17 +43,19 @@ class ScanReader:
 
     def refresh(self) -> bool:
         """Read new parts, and the tracks once they are there. Returns whether anything changed."""
-        committed = sorted(path.stem for path in (self.folder / "frames").glob("*.parquet"))
-        new = [number for number in committed if number not in self._seen]
-        for number in new:
-            self._seen.add(number)
-            if (self.folder / "faces" / f"{number}.parquet").exists():
-                self._parts.append(self._read_part(number))
+        frames = self._frames()
+        new = [path.stem for path in frames if path.stem not in self._seen]
         tracks_appeared = not self._has_tracks and (self.folder / "tracks.parquet").exists()
-        if new or tracks_appeared or self._table is None:
-            self._table = self._join()
-            return True
-        return False
+        if not (new or tracks_appeared or self._table is None):
+            return False
+        joined = load_joined(self.folder, self.embedder_sha256, frames)
+        if joined is not None:
+            self._parts = [joined]
+        else:
+            self._parts += [(self._columns(n), self._embeddings(n)) for n in new if self._has_faces(n)]
+        self._seen.update(new)
+        self._table = self._join()
+        return True
 
     def table(self) -> FaceTable:
         """All faces committed so far, in order of time."""
@@ -59,8 +64,35 @@ class ScanReader:
         assert self._table is not None
         return self._table
 
-    def _read_part(self, number: str) -> tuple[dict[str, NDArray[Any]], FloatArray]:
-        try:
+    def store_joined(self) -> None:
+        """Put all parts together in two files, see ``joined.py``; for a scan that is at its end, by whoever writes it.
+
+        Embeddings are not held in memory. Nothing is done where that was done before.
+
+        Raises:
+            DiskFullError, OutputError: it can be tried again. ProjectError: a part is damaged.
+        """
+        frames = self._frames()
+        numbers = [path.stem for path in frames if self._has_faces(path.stem)]
+        if not numbers or is_joined(self.folder, self.embedder_sha256, frames):
+            return
+        parts = [self._columns(number) for number in numbers]
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        vectors = [self._embeddings_path(number) for number in numbers]
+        store_joined(self.folder, self.embedder_sha256, frames, columns, vectors)
+
+    def _frames(self) -> list[Path]:
+        """A file for each part that counts."""
+        return sorted((self.folder / "frames").glob("*.parquet"))
+
+    def _has_faces(self, number: str) -> bool:
+        return (self.folder / "faces" / f"{number}.parquet").exists()
+
+    def _embeddings_path(self, number: str) -> Path:
+        return self.folder / "embeddings" / self.embedder_sha256 / f"{number}.npy"
+
+    def _columns(self, number: str) -> dict[str, NDArray[Any]]:
+        with self._naming(number):
             rows = read_table(self.folder / "faces" / f"{number}.parquet")
             columns: dict[str, NDArray[Any]] = {}
             for name in _PLAIN:
@@ -71,23 +103,32 @@ class ScanReader:
             for name, wanted in MEASURES.items():
                 measure = read_table(self.folder / "measures" / name / f"{number}.parquet")
                 columns |= {column: measure[column].to_numpy() for column in wanted}
+        return columns
+
+    def _embeddings(self, number: str) -> FloatArray:
+        with self._naming(number):
             # Not mapped: a mapping holds a descriptor, and a long film has more parts than a process may open files.
-            embeddings = np.load(self.folder / "embeddings" / self.embedder_sha256 / f"{number}.npy")
+            vectors: FloatArray = np.load(self._embeddings_path(number))
+        return vectors
+
+    @contextmanager
+    def _naming(self, number: str) -> Iterator[None]:
+        try:
+            yield
         except (OSError, ValueError, KeyError) as error:
             raise ProjectError(
                 f"Part {number} of the scan in {self.folder} is damaged: {error}.",
                 "Delete this scan's folder and run the scan again.",
             ) from None
-        return columns, embeddings
 
     def _join(self) -> FaceTable:
         if not self._parts:
             return empty_table(self.video, self.embedder_sha256)
-        columns = {name: np.concatenate([p[0][name] for p in self._parts]) for name in self._parts[0][0]}
-        embeddings = np.concatenate([p[1] for p in self._parts])
-        self._parts = [(dict(columns), embeddings)]  # the parts' own arrays are not needed beside the joined ones
-        columns |= self._tracks(columns["face_id"])
-        return FaceTable(self.video, columns, embeddings, self.embedder_sha256)
+        if len(self._parts) > 1:
+            columns = {name: np.concatenate([p[0][name] for p in self._parts]) for name in self._parts[0][0]}
+            self._parts = [(columns, np.concatenate([p[1] for p in self._parts]))]  # the parts' arrays may go
+        [(columns, embeddings)] = self._parts
+        return FaceTable(self.video, columns | self._tracks(columns["face_id"]), embeddings, self.embedder_sha256)
 
     def _tracks(self, face_ids: NDArray[Any]) -> dict[str, NDArray[Any]]:
         path = self.folder / "tracks.parquet"

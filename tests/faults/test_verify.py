@@ -38,6 +38,7 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
         films, photos = (folder / "film.mp4",), (folder / "anna.png",)
         result = run_job(JobRequest("extract", folder / "p", films, photos, out=folder / "out", settings=values))
     assert result["saved"] == 12
+    Project.open(folder / "p").scans()[0].reader().store_joined()
     return folder
 
 
@@ -87,6 +88,9 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "tracks cut": ("damaged", lambda s: cut(s / "tracks.parquet")),
     "bit of the tracks flipped": ("damaged", lambda s: flip(s / "tracks.parquet", 20)),
     "scan.json emptied": ("damaged", lambda s: (s / "scan.json").write_text("")),
+    "bit of the joined columns flipped": ("damaged", lambda s: flip(s / "joined.parquet", 200)),
+    "joined columns cut": ("damaged", lambda s: cut(s / "joined.parquet")),
+    "bit of the joined embeddings flipped": ("changed", lambda s: flip(one(s, "embeddings/*/joined.npy"), 200)),
     "people.sqlite cut": ("damaged", lambda s: cut(s.parents[2] / "people.sqlite")),
 }
 
@@ -123,6 +127,17 @@ def test_strays_are_harmless(project: Path) -> None:
     assert result["status"] == "complete"
     assert {str(path) for path in strays} <= {finding["path"] for finding in result["findings"]}
     assert all(finding["kind"] == "orphaned" and finding["harmless"] for finding in result["findings"])
+
+
+def test_what_only_repeats_the_parts_may_be_lost(project: Path) -> None:
+    vectors = one(scan_folder(project), "embeddings/*/joined.npy")
+    vectors.unlink()
+    result = verify(project)
+    assert [(f["path"], f["kind"], f["harmless"]) for f in result["findings"]] == [(str(vectors), "missing", True)]
+    (scan_folder(project) / "joined.parquet").unlink()
+    assert verify(project)["findings"] == []
+    vectors.write_bytes(b"half")
+    assert [(f["kind"], f["harmless"]) for f in verify(project)["findings"]] == [("orphaned", True)]
 
 
 def test_a_video_that_is_gone_or_changed_is_found(
