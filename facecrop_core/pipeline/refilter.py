@@ -88,9 +88,11 @@ def _limits(table: FaceTable, reason: NDArray[np.int8], sharpness: FloatArray, m
     boxes = table.boxes_xyxy
     worth = table["det_score"] * (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     rows = np.flatnonzero(reason == 0)
-    borders = np.flatnonzero(np.diff(table["sample"][rows])) + 1
-    for group in np.split(rows, borders):
-        order = group[np.argsort(-worth[group], kind="stable")]
-        for place in range(most, len(order)):
-            limits[order[place]] = np.sort(sharpness[order[:place]])[-most]
+    rows = rows[np.lexsort((-worth[rows], table["sample"][rows]))]  # the best of each frame first
+    starts = np.flatnonzero(np.diff(table["sample"][rows], prepend=-1))
+    sizes = np.diff(np.append(starts, len(rows)))
+    for size in np.unique(sizes[sizes > most]):  # all frames with so many faces at once
+        of_frame = rows[starts[sizes == size][:, None] + np.arange(size)]
+        for place in range(most, size):
+            limits[of_frame[:, place]] = np.sort(sharpness[of_frame[:, :place]], axis=1)[:, -most]
     return limits
