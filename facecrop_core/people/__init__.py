@@ -2,10 +2,15 @@
 
 from facecrop_core.people.actions import Action
 from facecrop_core.people.bank import Addition, GrowthRules, ReferenceBank
+from facecrop_core.people.classification import Classification, classify
+from facecrop_core.people.clustering import Clusters, cluster_faces
+from facecrop_core.people.consistency import consistent
 from facecrop_core.people.curation import Curation
 from facecrop_core.people.exchange import export_people, import_people
+from facecrop_core.people.kmeans import Grouping, best_grouping, clustering_log_rows, k_means
 from facecrop_core.people.matching import match, rank_people
 from facecrop_core.people.photos import collect_photos, collect_refs_dir
+from facecrop_core.people.quality import face_quality
 from facecrop_core.people.references import read_references
 from facecrop_core.people.refinding import NO_FACE, NOT_SAMPLED, FaceKey, KeyColumns, Why, find_again
 from facecrop_core.people.spans import Hysteresis, Span, SpanRules, round_off
@@ -16,8 +21,11 @@ __all__ = [
     "NO_FACE",
     "Action",
     "Addition",
+    "Classification",
+    "Clusters",
     "Curation",
     "FaceKey",
+    "Grouping",
     "GrowthRules",
     "Hysteresis",
     "KeyColumns",
@@ -29,11 +37,18 @@ __all__ = [
     "StoredReference",
     "Verdict",
     "Why",
+    "best_grouping",
+    "classify",
+    "cluster_faces",
+    "clustering_log_rows",
     "collect_photos",
     "collect_refs_dir",
+    "consistent",
     "export_people",
+    "face_quality",
     "find_again",
     "import_people",
+    "k_means",
     "match",
     "rank_people",
     "read_references",

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from facecrop_core.errors import SettingsError
+from facecrop_core.settings.clustering import ClusteringSettings
 from facecrop_core.settings.controls import Control, control_of
 from facecrop_core.settings.fetching import FetchSettings
 from facecrop_core.settings.prescan import PrescanSettings
@@ -42,6 +43,7 @@ class Settings(Section):
     detection: DetectionSettings = DetectionSettings()
     reference: ReferenceSettings = ReferenceSettings()
     matching: MatchingSettings = MatchingSettings()
+    clustering: ClusteringSettings = ClusteringSettings()
     framing: FramingSettings = FramingSettings()
     gate: GateSettings = GateSettings()
     export: ExportSettings = ExportSettings()

@@ -55,3 +55,16 @@ def parse_devices(text: str) -> tuple[tuple[DeviceKind, int], ...]:
         else:
             raise ValueError(f"{text!r} is no list of devices")
     return tuple(dict.fromkeys(found))
+
+
+def parse_numbers(text: str) -> list[int]:
+    """Rising numbers of 1 and more, each once, from ``N``, ``N,N,…`` or ``FROM-TO``.
+
+    Raises:
+        ValueError: it is none of these, or names more than a thousand.
+    """
+    low, dash, high = text.partition("-")
+    numbers = range(int(low), int(high) + 1) if dash else [int(part) for part in text.split(",")]
+    if not numbers or min(numbers) < 1 or len(numbers) > 1000:
+        raise ValueError(f"{text!r} names no numbers from 1 on")
+    return sorted(set(numbers))
