@@ -71,6 +71,12 @@ def devices(settings: Settings) -> tuple[Device, ...]:
     return named
 
 
+def decoding_device(settings: Settings, device: Device) -> str:
+    """What a worker's ``VideoReader`` gets as ``hwaccel``: CUDA decodes on the GPU that the worker's models run on."""
+    wish = settings.runtime.hwaccel
+    return f"cuda:{device.index}" if wish == "cuda" and device.kind == "cuda" else wish
+
+
 def detection_batch(settings: Settings, providers: tuple[str, ...], cores: int) -> int:
     """How many pictures a detector should get at once; ``providers`` are those in use, none for the built-in engine."""
     return _batch(settings.runtime.det_batch_size, providers, cores, GPU_DETECTION_BATCH)

@@ -23,6 +23,7 @@ from facecrop_core.errors import FacecropError
 from facecrop_core.records import Video
 from facecrop_core.video.convert import Converter
 from facecrop_core.video.decoding import Decoding, build_timeline
+from facecrop_core.video.hardware import OFF
 from facecrop_core.video.headers import read_headers, video_to_json
 from facecrop_core.video.images import IMAGES, ImageDecoding, image_timeline, read_image_headers
 from facecrop_core.video.limits import PROBE_BYTES, decoding_bytes, limit_process, renew_processor_time
@@ -96,6 +97,7 @@ class ReadJob:
     area: Area | None
     shared: int | str
     rough: bool = False
+    hwaccel: str = OFF
 
     @property
     def memory_bytes(self) -> int:
@@ -113,9 +115,14 @@ class ReadJob:
             decoding = ImageDecoding(self.video, self.plan, *span, on_packet=outbox.alive)
         else:
             decoding = Decoding(
-                self.video, self.plan, *span, threads=self.threads, rough=self.rough, on_packet=outbox.alive
-            )
+                self.video, self.plan, *span,
+                threads=self.threads, rough=self.rough, hwaccel=self.hwaccel, on_packet=outbox.alive,
+            )  # fmt: skip
+        untold = decoding.hardware if self.hwaccel != OFF and isinstance(decoding, Decoding) else None
         for wanted in decoding.frames():
+            if untold is not None:
+                outbox.send("hardware", untold.used_for(wanted.picture))
+                untold = None
             slot = free.get()
             converter.write(wanted.picture, slots[slot])
             outbox.send("frame", slot, wanted.sample, wanted.frame, wanted.time_seconds)
@@ -131,7 +138,7 @@ def main() -> None:
     outbox = Outbox(os.fdopen(os.dup(1), "wb", buffering=0))
     os.dup2(2, 1)  # whatever a library prints must not run into the messages
     job: Job = pickle.load(sys.stdin.buffer)
-    limit_process(job.memory_bytes)
+    limit_process(job.memory_bytes, graphics_driver=isinstance(job, ReadJob) and job.hwaccel != OFF)
     free: FreeSlots = queue.LifoQueue()
     threading.Thread(target=_take_back, args=(sys.stdin.buffer, free), daemon=True).start()
     os._exit(_run(job, free, outbox))  # a thread that waits on stdin would trip Python's own ending

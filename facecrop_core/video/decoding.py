@@ -9,6 +9,7 @@ from facecrop_core.records import Coverage, IntArray, Video
 from facecrop_core.video.accounts import CoverageLog
 from facecrop_core.video.container import open_video
 from facecrop_core.video.decode_pass import SEEK_GAP_SECONDS, DecodePass, SeekMissedError, WantedFrame
+from facecrop_core.video.hardware import OFF, Hardware
 from facecrop_core.video.headers import first_frame
 from facecrop_core.video.index import PacketIndex, build_index
 from facecrop_core.video.sampling import EVERY_FRAME, Plan, Selector, Timeline
@@ -29,11 +30,13 @@ class Decoding:
         *,
         threads: int = 1,
         rough: bool = False,
+        hwaccel: str = OFF,
         on_packet: Callable[[], None] = lambda: None,
     ) -> None:
         self._video, self._plan, self._rough = video, plan, rough
         self._start_seconds, self._end_seconds = start_seconds, end_seconds
         self._threads, self._on_packet = threads, on_packet
+        self.hardware = Hardware(OFF if video.deinterlace == "on" else hwaccel)
         self._log = CoverageLog()
 
     def frames(self) -> Iterator[WantedFrame]:
@@ -60,7 +63,7 @@ class Decoding:
         return self._log.coverage(expected)
 
     def _pass(self, start_seconds: float, index: PacketIndex | None) -> Iterator[WantedFrame]:
-        with open_video(self._video.path, self._threads, self._rough) as (container, stream):
+        with open_video(self._video.path, self._threads, self._rough, self.hardware) as (container, stream):
             selector = Selector(self._plan, start_seconds, self._end_seconds)
             one_pass = DecodePass(container, stream, selector, self._video, index, self._on_packet)
             self._log = one_pass.log

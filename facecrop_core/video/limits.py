@@ -13,6 +13,9 @@ BASE_BYTES = 3 * GIB
 """Address space of Python, its libraries and their threads' stacks and arenas, most of it never touched."""
 FRAMES_HELD, BYTES_PER_PIXEL = 24, 8
 """A decoder holds up to 16 reference frames and one for each thread; 16 bits in each of four planes is the most."""
+DRIVER_BYTES = 4 * GIB
+"""What a graphics driver takes beside that, as data. It reserves far more address space, as much as there is memory on
+both sides, so that with hardware decoding only data is limited."""
 FILE_BYTES = 16 << 20
 """The child writes no files, but what it says on standard error may go to one."""
 CPU_SECONDS = 300.0
@@ -25,14 +28,17 @@ def decoding_bytes(video: Video, threads: int, ring_bytes: int) -> int:
     return BASE_BYTES + ring_bytes + (FRAMES_HELD + threads) * BYTES_PER_PIXEL * pixels
 
 
-def limit_process(memory_bytes: int) -> None:
+def limit_process(memory_bytes: int, graphics_driver: bool = False) -> None:
     """Limit this process's memory, processor time and file size for good, where the system knows such limits."""
     try:
         import resource
     except ImportError:  # Windows
         return
-    for kind, size in ((resource.RLIMIT_AS, memory_bytes), (resource.RLIMIT_FSIZE, FILE_BYTES)):
-        _lower(kind, size)
+    if graphics_driver:
+        _lower(resource.RLIMIT_DATA, memory_bytes + DRIVER_BYTES)
+    else:
+        _lower(resource.RLIMIT_AS, memory_bytes)
+    _lower(resource.RLIMIT_FSIZE, FILE_BYTES)
     _lower(resource.RLIMIT_CORE, 0)  # a core file would hold frames, and takes long to write
     renew_processor_time()
 

@@ -10,6 +10,7 @@ from facecrop_core.errors import FacecropError
 from facecrop_core.records import Coverage, Frame, Video
 from facecrop_core.video.child import ReadJob
 from facecrop_core.video.container import display_name
+from facecrop_core.video.hardware import OFF
 from facecrop_core.video.process import WATCHDOG_SECONDS, Child
 from facecrop_core.video.ring import Area, RingLayout, SharedBlock
 from facecrop_core.video.sampling import Plan
@@ -34,6 +35,8 @@ class VideoReader:
         rough: decode quicker; the frames are near enough to find faces in, but not the same.
         slots: how many frames may be held at once, at most; fewer where frames are very large.
         threads: decoder threads; by default half of the processors, so that the others can look at what was decoded.
+        hwaccel: what decodes, see ``hardware.Hardware``; the processor does where that does not work. Which of them it
+            was, ``hardware`` says from the first frame on: the device's name, empty for the processor.
         watchdog_seconds: how long the child may be silent.
 
     Iterating raises:
@@ -53,20 +56,23 @@ class VideoReader:
         rough: bool = False,
         slots: int = 8,
         threads: int | None = None,
+        hwaccel: str = OFF,
         watchdog_seconds: float = WATCHDOG_SECONDS,
     ) -> None:
         self._video = video
         self._frames = 0
         self._until_seconds = 0.0
         self._coverage: Coverage | None = None
+        self.hardware = ""
         layout = RingLayout.of(video, canvas_size, min(slots, MOST_SLOTS))
         self._block = SharedBlock(layout.slot_bytes * layout.slots)
         self._views = layout.views(self._block.map())
         self.slots = layout.slots
         """How many frames may be held at once."""
         job = ReadJob(
-            video, plan, start_seconds, end_seconds, threads or default_threads(), layout, area, self._block.name, rough
-        )
+            video, plan, start_seconds, end_seconds, threads or default_threads(), layout, area, self._block.name,
+            rough, hwaccel,
+        )  # fmt: skip
         self._child = Child(job, display_name(video.path), watchdog_seconds, self._block.descriptor)
 
     def __enter__(self) -> VideoReader:
@@ -91,6 +97,8 @@ class VideoReader:
                 return self._frame(*rest)
             if kind == "open":
                 self._block.forget_file()
+            elif kind == "hardware":
+                (self.hardware,) = rest
             elif kind == "end":
                 self._coverage = _coverage_from(rest[0])
                 self.close()
