@@ -49,6 +49,7 @@ docs: setup
 
 bench: setup-dev
 	$(BIN)/python benchmarks/versus_peer.py
+	$(BIN)/python benchmarks/produce.py
 
 clean:
 	rm -rf .venv demo-output demo-output.facecrop .mypy_cache .ruff_cache .pytest_cache
