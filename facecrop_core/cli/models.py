@@ -101,9 +101,10 @@ def _folder(name: str) -> Path:
 def describe_doctor(report: dict[str, Any]) -> str:
     """The doctor's report in words."""
     usable = {name: why or "usable" for name, why in report["providers"].items()}
+    decoding = {name: why or "usable" for name, why in report["hardware_decoding"].items()}
     disk = {folder: f"{free / 1e9:.1f} GB" for folder, free in report["free_bytes"].items()}
     packs = report["packs"] or {"none": "facecrop models get buffalo_l fetches one, after showing its licence"}
-    words = report | {"providers": usable, "free disk": disk, "packs": packs}
+    words = report | {"providers": usable, "hardware_decoding": decoding, "free disk": disk, "packs": packs}
     return show_tree({name: value for name, value in words.items() if name != "free_bytes"})
 
 

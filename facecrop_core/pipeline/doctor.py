@@ -10,10 +10,13 @@ from typing import Any
 
 from facecrop_core.errors import FacecropError
 from facecrop_core.models import store
-from facecrop_core.models.providers import unusable_because
+from facecrop_core.models.cache import cache_folder
+from facecrop_core.models.providers import SHORT_NAMES, cuda_device_count, unusable_because
+from facecrop_core.models.runtime import devices
 from facecrop_core.models.sessions import usable_cores
 from facecrop_core.pipeline.engine import open_engine
-from facecrop_core.settings import Settings
+from facecrop_core.settings import CONTROLS, Settings
+from facecrop_core.video import hardware
 
 PACKAGES = {
     "facecrop": ("facecrop",),
@@ -25,11 +28,15 @@ PACKAGES = {
     "gradio": ("gradio",),
 }
 
+HARDWARE = tuple(name for name in CONTROLS["hwaccel"].choices if name not in ("off", "auto"))
+
 
 def diagnose(settings: Settings) -> dict[str, Any]:
     """Facts about this machine, as plain data. Opens the engine that the settings lead to.
 
     Keys: ``versions`` (by name, None where not installed), ``providers`` (name → empty where usable, else why not),
+    ``hardware_decoding`` (the same for ``--hwaccel``), ``devices`` (those of ``--device``), ``cuda_devices`` (how many
+    there are), ``cache_folder`` (optimised graphs and the like, which can be made again),
     ``engine`` (kind, name, why, licence, providers really in use, calibration; or error and hint), ``packs`` (installed
     name → folder, problems), ``cores``, ``free_bytes`` (of the working and the model folder), ``problems``.
     """
@@ -43,10 +50,14 @@ def diagnose(settings: Settings) -> dict[str, Any]:
         problems.insert(0, engine["error"])
     return {
         "versions": _versions(),
-        "providers": _providers(),
+        "providers": {name: unusable_because(name) for name in SHORT_NAMES.values()},
+        "devices": _devices(settings),
+        "cuda_devices": cuda_device_count(),
+        "hardware_decoding": {name: hardware.unusable_because(name) for name in HARDWARE},
         "engine": engine,
         "packs": packs,
         "cores": usable_cores(),
+        "cache_folder": str(cache_folder()),
         "free_bytes": {str(folder): _free_bytes(folder) for folder in (Path.cwd(), store.models_folder())},
         "problems": problems,
     }
@@ -74,10 +85,11 @@ def _version(packages: tuple[str, ...]) -> str | None:
     return None
 
 
-def _providers() -> dict[str, str]:
-    import onnxruntime
-
-    return {name: unusable_because(name) for name in onnxruntime.get_available_providers()}
+def _devices(settings: Settings) -> list[str]:
+    try:
+        return [str(device) for device in devices(settings)]
+    except FacecropError as error:
+        return [error.message]
 
 
 def _engine(settings: Settings) -> dict[str, Any]:

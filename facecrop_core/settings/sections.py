@@ -58,7 +58,7 @@ class RuntimeSettings(Section):
         "auto", "Embedding batch", "Faces that go through the embedder together. auto: four for each core, 64 on a "
         "GPU; halved where its memory does not suffice.", unit="faces", ge=1, le=512, step=1,
     )  # fmt: skip
-    hwaccel: Literal["off", "auto", "cuda", "vaapi", "qsv", "videotoolbox", "d3d11va", "dxva2", "vulkan"] = setting(
+    hwaccel: Literal["off", "auto", "cuda", "vaapi", "videotoolbox", "d3d11va", "dxva2", "vulkan"] = setting(
         "off", "Hardware decoding", "Decodes on a graphics card. auto: on the first device that works. What it cannot "
         "decode, and interlaced films, the processor decodes. Damaged places are told less exactly than by the "
         "processor.",

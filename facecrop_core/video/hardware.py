@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 OFF = "off"
-AUTO_ORDER = ("cuda", "videotoolbox", "d3d11va", "vaapi", "qsv")
+AUTO_ORDER = ("cuda", "videotoolbox", "d3d11va", "vaapi")
 """Devices that ``auto`` tries; of these, only those that this FFmpeg was built with."""
 _FROM_A_DEVICE = ("nv", "p0", "p2", "p4")
 """How the names of pixel formats begin that devices give; FFmpeg's own decoders give planar ones."""
@@ -61,6 +61,23 @@ def _candidates(wish: str) -> tuple[str, ...]:
     if wish == OFF:
         return ()
     return found_devices() if wish == "auto" else (wish,)
+
+
+def unusable_because(name: str) -> str:
+    """Why a device cannot decode H.264 on this machine; empty where it can be opened for that."""
+    from av.codec.codec import Codec
+    from av.codec.hwaccel import HWAccel, hwdevices_available
+    from av.error import FFmpegError
+
+    if name not in hwdevices_available():
+        return "this FFmpeg was built without it"
+    try:
+        HWAccel(name).create(Codec("h264", "r"))
+    except NotImplementedError:
+        return "this FFmpeg's H.264 decoder does not use it"
+    except FFmpegError as error:
+        return f"no such device starts ({error.strerror})"
+    return ""
 
 
 def found_devices() -> tuple[str, ...]:

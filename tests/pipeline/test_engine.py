@@ -1,5 +1,6 @@
 """Which engine is chosen, and what opening it gives."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -95,6 +96,8 @@ def test_doctor_tells_what_matters():
     found = diagnose(Settings())
     assert found["engine"]["kind"] == "builtin" and found["problems"] == [] and found["cores"] >= 1
     assert all(found["versions"][name] for name in ("facecrop", "python", "onnxruntime", "opencv", "av", "ffmpeg"))
-    assert found["providers"]["CPUExecutionProvider"] == ""
+    assert found["providers"]["CPUExecutionProvider"] == "" and "CoreMLExecutionProvider" in found["providers"]
+    assert found["devices"] == ["auto"] and found["hardware_decoding"]["d3d11va"] != ""
+    assert found["cache_folder"] == os.environ["FACECROP_CACHE"] and found["cuda_devices"] >= 0
     assert all(free > 0 for free in found["free_bytes"].values())
     assert diagnose(_settings(pack="bufalo_l"))["problems"] == ["There is no pack or folder 'bufalo_l'."]
