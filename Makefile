@@ -47,9 +47,13 @@ docs: setup
 	$(BIN)/python -m facecrop_core.settings.docs > docs/settings.md
 	$(BIN)/python scripts/robustness.py > docs/robustness.md
 
+FILM ?= ../shared/media/cast_film.mp4
+PACK ?= ../shared/models/scrfd_2.5g_mbf
 bench: setup-dev
-	$(BIN)/python benchmarks/versus_peer.py
+	$(BIN)/python benchmarks/versus_peer.py $(FILM) --pack $(PACK)
+	$(BIN)/python benchmarks/scaling.py $(FILM) --pack $(PACK)
 	$(BIN)/python benchmarks/produce.py
+	$(BIN)/python benchmarks/isolation.py
 
 clean:
 	rm -rf .venv demo-output demo-output.facecrop .mypy_cache .ruff_cache .pytest_cache

@@ -32,12 +32,13 @@ from facecrop_core.video.sampling import EVERY_FRAME
 CANVAS = (640, 384)
 
 
-def inside(video: Video, plan: Plan, threads: int) -> None:
+def inside(video: Video, plan: Plan, threads: int, canvas_size: tuple[int, int] = CANVAS) -> None:
     """Decode in this process, into one slot."""
     half = (video.height + 1) // 2, (video.width + 1) // 2
-    luma, canvas = np.empty((video.height, video.width), np.uint8), np.empty((CANVAS[1], CANVAS[0], 3), np.uint8)
+    luma = np.empty((video.height, video.width), np.uint8)
+    canvas = np.empty((canvas_size[1], canvas_size[0], 3), np.uint8)
     slot = SlotViews(luma, np.empty(half, np.uint8), np.empty(half, np.uint8), canvas)
-    converter = Converter(video, CANVAS)
+    converter = Converter(video, canvas_size)
     for wanted in Decoding(video, plan, threads=threads).frames():
         converter.write(wanted.picture, slot)
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """What a pre-scan saves and what it loses: one video scanned whole and by spans, in turn.
 
-  prescan.py VIDEO --refs PHOTO --pack PACK_DIR [--fps 8] [--runs 1] [--set prescan_stride=12 …]
+  prescan.py VIDEO --refs PHOTO --pack PACK_DIR [--fps 8] [--runs 1] [--set prescan_stride=12 …] [--with-peer]
 
 Prints one JSON object: the median seconds of both (loading models left out), ``ratio`` = pre-scan ÷ whole, and
 ``found_again``: the share of the wanted person's faces that the whole scan keeps which the other keeps, too (a box with
 an IoU of 0.5 or more on the same frame). ``processor_ratio`` compares processor time, loading models included: a guide
-where others use the machine, too.
+where others use the machine, too. With the peer's loop, ``times_the_peer`` = its seconds ÷ those with the pre-scan.
 """
 
 from __future__ import annotations
@@ -15,31 +15,25 @@ import argparse
 import json
 import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common import PEER, facecrop, peer
 from numpy.typing import NDArray
 
 from facecrop_core import Project, produce
 from facecrop_core.geometry import iou_matrix
 
-FACECROP = Path(sys.executable).with_name("facecrop")
 Kept = dict[int, NDArray[np.float32]]
 
 
 def scan(options: argparse.Namespace, project: Path, *flags: str) -> dict[str, Any]:
     """Scan with references and give what the command says of the video."""
-    command = [str(FACECROP), "scan", str(options.video), "--project", str(project), "--refs", *map(str, options.refs)]
-    command += ["--pack", options.pack, "--fps", options.fps, "--json", *flags]
     before = processor_seconds()
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode not in (0, 3):
-        raise SystemExit(f"{' '.join(command)}\n{done.stderr[-2000:]}")
-    row = dict(json.loads(done.stdout.strip().splitlines()[-1])["videos"][0])
+    names = ["--project", project, "--refs", *options.refs, "--pack", options.pack, "--fps", options.fps]
+    row = dict(facecrop("scan", options.video, *names, *flags)["videos"][0])
     return row | {"processor_seconds": processor_seconds() - before}
 
 
@@ -77,13 +71,18 @@ def main() -> None:
     parser.add_argument("--fps", default="8")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of the pre-scan")
+    parser.add_argument("--with-peer", action="store_true")
+    parser.add_argument("--peer", type=Path, default=PEER)
     options = parser.parse_args()
     flags = ["--prescan=on", *(f"--{pair}" for pair in options.set)]
-    whole, spans = [], []
+    whole, spans, theirs = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         for run in range(options.runs):
             whole.append(scan(options, Path(folder) / f"whole{run}"))
             spans.append(scan(options, Path(folder) / f"spans{run}", *flags))
+            if options.with_peer:
+                rows = Path(folder) / "peer.parquet"
+                theirs.append(peer(options.peer, options.video, options.pack, rows, options.fps)["seconds"])
         kept, again = kept_boxes(Path(folder) / "whole0"), kept_boxes(Path(folder) / "spans0")
     whole_cpu, spans_cpu = (statistics.median(row["processor_seconds"] for row in rows) for rows in (whole, spans))
     whole_seconds, spans_seconds = (statistics.median(row["seconds"] for row in rows) for rows in (whole, spans))
@@ -99,6 +98,9 @@ def main() -> None:
         "span_seconds": spans[0]["prescan"]["span_seconds"],
         "grown": spans[0]["prescan"]["grown"],
     }
+    if theirs:
+        seconds = statistics.median(theirs)
+        result |= {"peer_seconds": seconds, "times_the_peer": round(seconds / spans_seconds, 2)}
     print(json.dumps(result))
 
 

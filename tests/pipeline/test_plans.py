@@ -92,7 +92,7 @@ def run(film: Path, folder: Path, values: dict[str, Any], **watch: Any) -> ScanR
     project = Project.create(folder)
     settings = Settings().with_values({"engine": "builtin"} | values)
     with project.lock():
-        return scan(film, project, settings, Watch(**watch), ENGINE)
+        return scan(film, project, settings, Watch(**watch), lambda: ENGINE)
 
 
 def samples(result: ScanResult) -> list[tuple[int, int, float]]:
