@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-FACECROP = [sys.executable, "-c", "import sys; from facecrop_core.cli import main; sys.exit(main())"]
+from common import FACECROP, ROOT
+
 MEGABYTE = 1_000_000
 EVERY_SECONDS = 0.25
 KINDS = {"pss_mb": "Pss", "anonymous_mb": "Pss_Anon", "shared_mb": "Pss_Shmem"}
