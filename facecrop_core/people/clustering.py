@@ -37,7 +37,8 @@ class ClusterBars:
     @staticmethod
     def of(calibration: Calibration) -> ClusterBars:
         """The bars of a model. Peers' figures for ArcFace packs, whose match is 0.50: found 0.55, merge 0.60."""
-        match, step = calibration.match, calibration.match - calibration.unsure
+        match = calibration.match
+        step = min(match - calibration.unsure, (1 - match) / 2)  # never beyond 1, however strict the model
         if calibration.metric == "cosine":
             return ClusterBars(match + step / 2, match + step, match, calibration.unsure)
         # dlib's strangers of one sex and age lie within its matching distance: groups need two thirds of that
@@ -98,7 +99,7 @@ def cluster_faces(
         return Clusters(existing, 0, 0, 0, 0)
     bars = ClusterBars.of(calibration)
     metric = calibration.metric
-    segment = split_tracks(embeddings, sample_ids, tracks, quality, metric, bars.merge, bars.outlier)
+    segment = split_tracks(embeddings, sample_ids, tracks, quality, metric, bars.merge, bars.join, bars.outlier)
     segment = _split_enemies(segment, embeddings, cannot_link)
     ids, node, home = _nodes(segment, existing)
     units = make_units(node, embeddings, quality, metric)
@@ -109,7 +110,7 @@ def cluster_faces(
     refused = _link(partition, node, must_link)
     _stay_home(partition, home)
     _grow(partition, bars, min_faces, margin)
-    _stand_alone(partition, units.faint)
+    _stand_alone(partition, units.faint, max(min_faces, ALONE_FACES))
     return _clusters(partition, node, ids, existing, refused)
 
 
@@ -188,11 +189,11 @@ def _grow(partition: Partition, bars: ClusterBars, min_faces: int, margin: float
         partition.attach(loose[(partition.support[loose] == 0) == poor], _groups(partition), bar, margin)
 
 
-def _stand_alone(partition: Partition, faint: IntArray) -> None:
+def _stand_alone(partition: Partition, faint: IntArray, least: int) -> None:
     """What is left becomes a group where it has faint faces enough."""
     roots = partition.roots()
     faces = np.bincount(roots, weights=faint, minlength=len(roots))
-    partition.founded |= faces >= ALONE_FACES
+    partition.founded |= faces >= least
 
 
 def _groups(partition: Partition) -> IntArray:

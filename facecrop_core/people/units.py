@@ -39,21 +39,23 @@ def split_tracks(
     quality: FloatArray,
     metric: Metric,
     border: float,
+    single: float,
     outlier: float,
 ) -> IntArray:
     """A unit number for each face [n]: its track, or its part of a track that shows several people.
 
     The good faces of a track are averaged in short runs; neighbouring runs join, the most alike first, as long as no
-    two runs of one unit are less alike than ``border`` (complete link: single link would creep across a switch). Poor
-    faces go with the good ones before them. A good face that is less like its own unit than ``outlier``, a face
-    without a track and a track's second face in one sample are units of their own.
+    two runs of one unit are less alike than ``border`` (complete link: single link would creep across a switch); in
+    tracks so short that a run is one face, than ``single``. Poor faces go with the good ones before them. A good face
+    that is less like its own unit than ``outlier``, a face without a track and a track's second face in one sample are
+    units of their own.
     """
     known = finite_rows(embeddings)
     unit, count = np.full(len(tracks), -1, np.int64), 0
     for rows in _rows_by_track(sample_ids, tracks):
         good = rows[known[rows] & (quality[rows] >= ELIGIBLE)]
         vectors = np.asarray(embeddings[good], np.float32)
-        segment = _segments(vectors, metric, border)
+        segment = _segments(vectors, metric, border, single)
         before = np.maximum(np.searchsorted(good, rows, side="right") - 1, 0)
         unit[rows] = count + (segment[before] if len(good) else 0)
         unit[good[_outliers(vectors, segment, metric, outlier)]] = -1
@@ -109,22 +111,23 @@ def _rows_by_track(sample_ids: NDArray[Any], tracks: NDArray[Any]) -> Iterator[I
     yield from np.split(order, starts[1:]) if len(order) else ()
 
 
-def _segments(vectors: FloatArray, metric: Metric, border: float) -> IntArray:
+def _segments(vectors: FloatArray, metric: Metric, border: float, single: float) -> IntArray:
     """Segment numbers, rising from 0, of a track's good faces [k, d] in order of time."""
     segment, count = np.zeros(len(vectors), np.int64), 0
     for start in range(0, len(vectors), PIECE_FACES):
         piece = vectors[start : start + PIECE_FACES]
-        cuts = _switches(piece, metric, border)
+        cuts = _switches(piece, metric, border, single)
         segment[start : start + PIECE_FACES] = count + np.searchsorted(cuts, np.arange(len(piece)), side="right")
         count += len(cuts) + 1
     return segment
 
 
-def _switches(vectors: FloatArray, metric: Metric, border: float) -> list[int]:
+def _switches(vectors: FloatArray, metric: Metric, border: float, single: float) -> list[int]:
     """Positions in 1 … k − 1 at which faces [k, d] turn into somebody else."""
     if len(vectors) < 2:
         return []
-    size = min(max(len(vectors) // 2, 1), CHUNK_FACES)
+    size = min(max(len(vectors) // 3, 1), CHUNK_FACES)
+    border = single if size == 1 else border
     starts = np.arange(0, len(vectors) - size + 1, size)
     means = _means(vectors, starts, metric)
     alike = similarity_matrix(means, means, metric)

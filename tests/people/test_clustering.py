@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from bcubed import bcubed
 
-from facecrop_core.people.clustering import ClusterBars, cluster_faces
+from facecrop_core.people.clustering import cluster_faces
 from facecrop_core.people.units import make_units, split_tracks
 from facecrop_core.records import Calibration
 
@@ -147,7 +147,7 @@ def test_a_track_is_cut_where_the_person_changes():
     film = Film()
     one, other = people(2)
     film.track(one, "a", faces=11).track(other, "b", faces=9, same_track=True).track(one, "a", faces=7, same_track=True)
-    units = split_tracks(*film.columns(), "cosine", ClusterBars.of(COSINE).merge, COSINE.unsure)
+    units = split_tracks(*film.columns(), "cosine", 0.6, 0.5, 0.4)
     assert np.flatnonzero(np.diff(units)).tolist() == [10, 19]
     found = film.cluster()
     assert bcubed(film.names, found.labels)[2] == 1
@@ -281,3 +281,10 @@ def test_memory_grows_with_the_faces_not_their_square(singles, tmp_path, monkeyp
     precision, recall, _ = bcubed(np.array(film.names)[found.labels >= 0], found.labels[found.labels >= 0])
     assert precision > 0.98 and recall > 0.9
     assert found.unknown < 240
+
+
+def test_a_short_track_is_cut_too():
+    film = Film()
+    one, other = people(2)
+    film.track(one, "a", faces=3).track(other, "b", faces=2, same_track=True)
+    assert split_tracks(*film.columns(), "cosine", 0.6, 0.5, 0.4).tolist() == [0, 0, 0, 1, 1]
