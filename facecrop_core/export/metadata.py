@@ -35,13 +35,18 @@ class Metadata:
 
     def merge(self) -> None:
         """Bring pending lines into ``metadata.jsonl``, which is replaced as a whole."""
-        if not self._pending.exists():
+        if self._pending.exists():
+            self.keep_present()
+
+    def keep_present(self) -> None:
+        """Bring pending lines in, and leave out those of crops that are not there any more."""
+        lines = {**_by_file(self.path), **_by_file(self._pending)}
+        if not lines:
             return
         with writing(self.path):
-            lines = {**_by_file(self.path), **_by_file(self._pending)}
             present = [line for name, line in lines.items() if (self.path.parent / name).is_file()]
             write_whole(self.path, "".join(f"{line}\n" for line in present).encode("utf-8"), durable=True)
-            self._pending.unlink()
+            self._pending.unlink(missing_ok=True)
 
     def rows(self) -> list[dict[str, Any]]:
         """What ``metadata.jsonl`` says of each crop."""

@@ -196,10 +196,10 @@ class Transaction:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
         if isinstance(error, sqlite3.OperationalError):
-            raise _in_words(error) from error
+            raise in_words(error) from error
 
 
-def _in_words(error: sqlite3.OperationalError) -> Exception:
+def in_words(error: sqlite3.OperationalError) -> Exception:
     """SQLite's errors while writing, as ours where a person can do something about them."""
     if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
         return DiskFullError("The disk is full: the people could not be stored.", "Free some space and try again.")

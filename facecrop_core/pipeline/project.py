@@ -97,6 +97,19 @@ class Project:
         self._content["settings"] = settings.changed()
 
     @property
+    def exports(self) -> list[tuple[Path, Path]]:
+        """The folder of each dataset that was written from this project, and its statistics' file."""
+        return [(Path(entry["out"]), Path(entry["statistics"])) for entry in self._content.get("exports", [])]
+
+    def note_export(self, out: Path, statistics: Path) -> None:
+        """Remember a dataset before it is written, so that a person's crops can be found when they are forgotten."""
+        known, entry = self.exports, (out.absolute(), statistics.absolute())
+        if entry not in known:
+            entries = [{"out": str(o), "statistics": str(s)} for o, s in [*known, entry]]
+            self._content["exports"] = entries
+            self.save()
+
+    @property
     def people_path(self) -> Path:
         return self.folder / "people.sqlite"
 
