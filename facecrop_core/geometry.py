@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from facecrop_core.records import FloatArray, IntArray
+from facecrop_core.records import Faces, FloatArray, IntArray
 
 ARCFACE_112 = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
@@ -53,6 +55,21 @@ def iou_matrix(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
     both = np.prod(np.maximum(bottom_right - top_left, 0), axis=2)
     area_a, area_b = np.prod(box_sides(a_xyxy), axis=1), np.prod(box_sides(b_xyxy), axis=1)
     return np.asarray(both / np.maximum(area_a[:, None] + area_b[None, :] - both, 1e-9), np.float32)
+
+
+def concatenate_faces(parts: Sequence[Faces]) -> Faces:
+    """Faces of several lists over one picture, one list after the other."""
+    return Faces(
+        np.concatenate([part.boxes_xyxy for part in parts]),
+        np.concatenate([part.landmarks_xy for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+    )
+
+
+def join_faces(parts: Sequence[Faces], overlap: float) -> Faces:
+    """Faces of several passes over one picture, best score first, without those that overlap a better one."""
+    faces = concatenate_faces(parts)
+    return faces[suppress_overlaps(faces.boxes_xyxy, faces.scores, overlap)]
 
 
 def suppress_overlaps(boxes_xyxy: FloatArray, scores: FloatArray, overlap: float) -> IntArray:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from facecrop_core.errors import ModelError
-from facecrop_core.geometry import suppress_overlaps
+from facecrop_core.geometry import concatenate_faces, join_faces
 from facecrop_core.models.runtime import Runtime
 from facecrop_core.models.sessions import ModelSession, batch_gives_same
 from facecrop_core.models.store import file_sha256
@@ -97,7 +97,7 @@ class ScrfdDetector:
             small = [np.asarray(cv2.resize(c, size), np.uint8) for c in canvases]  # bilinear, as InsightFace
             passed = self._candidates(small, threshold)
             found.append([faces.scaled(width / size[0], height / size[1]) for faces in passed])
-        return [_join(of_one) for of_one in zip(*found, strict=True)]
+        return [join_faces(of_one, NMS_IOU) for of_one in zip(*found, strict=True)]
 
     def _candidates(self, canvases: Sequence[Image], threshold: float) -> list[Faces]:
         """Every anchor above the threshold, in each picture."""
@@ -112,7 +112,9 @@ class ScrfdDetector:
             corners = np.concatenate([centres - distances[:, :2], centres + distances[:, 2:]], axis=1)
             landmarks = centres[:, None] + offsets.reshape(-1, 5, 2)
             found.append((picture, Faces(corners, landmarks, scores[picture, anchor, 0])))
-        return [_concatenate([faces[picture == index] for picture, faces in found]) for index in range(len(canvases))]
+        return [
+            concatenate_faces([faces[picture == index] for picture, faces in found]) for index in range(len(canvases))
+        ]
 
     def _heads(self, blob: FloatArray) -> list[FloatArray]:
         """The nine heads for pictures [n, 3, height, width], each as [n, anchors, values]."""
@@ -148,17 +150,3 @@ class ScrfdDetector:
 
 def _round_up(side: int) -> int:
     return -(-side // 32) * 32
-
-
-def _concatenate(parts: Sequence[Faces]) -> Faces:
-    return Faces(
-        np.concatenate([p.boxes_xyxy for p in parts]),
-        np.concatenate([p.landmarks_xy for p in parts]),
-        np.concatenate([p.scores for p in parts]),
-    )
-
-
-def _join(parts: Sequence[Faces]) -> Faces:
-    """Faces of several passes over one picture, without those that overlap a better one."""
-    faces = _concatenate(parts)
-    return faces[suppress_overlaps(faces.boxes_xyxy, faces.scores, NMS_IOU)]

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from facecrop_core.measure import measure_face
+from facecrop_core.pipeline.passes import Passes
 from facecrop_core.pixels import covered_region, encode_image, region_bgr, resize_to, warp
 from facecrop_core.records import Engine, Faces, FloatArray, Frame, Image
 from facecrop_core.settings.sections import DetectionSettings
@@ -38,11 +39,12 @@ class FaceMaker:
         self.engine, self.settings, self.area = engine, settings, area
         auto = settings.det_thresh == "auto"
         self.threshold = engine.calibration.det_thresh if auto else float(settings.det_thresh)
+        self._passes = Passes(engine.detector, settings, self.threshold, area)
 
     def rows(self, frames: list[Frame]) -> list[SampleRow]:
         """One row per frame. The frames are given back as soon as their pixels are no longer needed."""
         try:
-            found = self.engine.detector.detect([frame.canvas for frame in frames], self.threshold)
+            found = self._passes.find(frames)
             faces = [self._in_source(frame, f) for frame, f in zip(frames, found, strict=True)]
             pixels = [[self._cut(frame, f, i) for i in range(len(f))] for frame, f in zip(frames, faces, strict=True)]
             signatures = [make_signature(frame.canvas) for frame in frames]
@@ -64,7 +66,7 @@ class FaceMaker:
 
     def find(self, frames: list[Frame]) -> list[tuple[Faces, FloatArray]]:
         """Faces in source pixels and their embeddings [n, d], frame by frame, and nothing else about them."""
-        found = self.engine.detector.detect([frame.canvas for frame in frames], self.threshold)
+        found = self._passes.find(frames)
         faces = [self._in_source(frame, f) for frame, f in zip(frames, found, strict=True)]
         chips = [self._chip(frame, p) for frame, f in zip(frames, faces, strict=True) for p in f.landmarks_xy]
         dimensions = self.engine.embedder.dimensions

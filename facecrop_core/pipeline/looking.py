@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +13,7 @@ from facecrop_core.pipeline.disk import DiskPatience
 from facecrop_core.pipeline.events import Note, Pace, Progress, Watch
 from facecrop_core.pipeline.faces import FaceMaker, batches
 from facecrop_core.pipeline.plans import Look
+from facecrop_core.pipeline.sparing import GROUP, SparingLook, is_sparing, shot_groups
 from facecrop_core.pipeline.workers import crew_of, in_order
 from facecrop_core.records import Coverage, Engine, Frame, Video
 from facecrop_core.settings import Settings
@@ -43,6 +45,9 @@ def look_through(
     if writer.next_sample > 0:
         watch.send(Note("info", f"Going on with the scan of {video.path.name} at {writer.resume_seconds:.1f} s."))
     maker, crew = FaceMaker(engine, settings.detection, look.area), crew_of(settings)
+    sparing = is_sparing(settings.detection)
+    if sparing:
+        crew = dataclasses.replace(crew, frames_at_once=GROUP)
     total, start = look.total_seconds(video), max(look.start_seconds, writer.resume_seconds)
     pace = Pace(total, start)
     with VideoReader(
@@ -54,10 +59,12 @@ def look_through(
         end_seconds=look.end_seconds,
         slots=crew.slots,
     ) as reader:
-        frames = batches(_from_sample(reader, writer.next_sample), crew.frames_at_once)
+        frames = _from_sample(reader, writer.next_sample)
+        groups = shot_groups(frames) if sparing else batches(frames, crew.frames_at_once)
+        rows_of = SparingLook(maker, settings.detection).rows if sparing else maker.rows
         try:
             committed = time.perf_counter()
-            with closing(in_order(maker.rows, frames, crew.workers)) as found:
+            with closing(in_order(rows_of, groups, crew.workers)) as found:
                 for rows in found:
                     for row in rows:
                         writer.add(row)

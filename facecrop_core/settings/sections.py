@@ -110,6 +110,23 @@ class DetectionSettings(Section):
         None, "Distance to the border", "Faces whose box comes closer than this to the frame's border are not stored.",
         unit="px", ge=0, le=4096, step=1,
     )  # fmt: skip
+    zoom_rescue: bool = setting(
+        False, "Zoom rescue", "Looks again, in four enlarged parts, at frames over 1280 pixels in which no face was "
+        "found. Finds small faces; a frame without faces takes five times as long.",
+    )  # fmt: skip
+    det_rotate: Literal["off", "sides", "all"] = setting(
+        "off", "Turned faces", "sides also looks at the picture turned left and right, all upside down as well: for "
+        "faces of people who lie or hang. Each pass takes as long as the first.",
+    )  # fmt: skip
+    reuse_unchanged: float | None = setting(
+        None, "Reuse unchanged frames", "Frames that differ from the one before them by no more than this anywhere get "
+        "its faces without being looked at. For slides and still pictures; 2 is hardly visible noise.",
+        unit="grey levels", ge=0, le=64, step=0.5,
+    )  # fmt: skip
+    empty_stride: int | None = setting(
+        None, "Stride in empty shots", "Within a shot, only every so many-th sample is looked at first; where eight "
+        "samples show nobody, the others are taken for empty.", unit="samples", ge=2, le=8, step=1,
+    )  # fmt: skip
     area: str | Auto | None = setting(
         None, "Area", "Faces are looked for only in this rectangle, in pixels of the upright frame; boxes and crops "
         "still belong to the whole frame. auto: black bars are found and left out.", form="x0,y0,x1,y1",
