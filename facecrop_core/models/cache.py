@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from pathlib import Path
@@ -22,14 +21,3 @@ def part_of(path: Path) -> Path:
     """A name beside a file of the cache to write it under; each process and thread has its own."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{PART_SUFFIX}")
-
-
-def keep(path: Path, data: bytes) -> None:
-    """Put a file into the cache, or leave it where that is not possible: a cache is never worth a failure."""
-    with contextlib.suppress(OSError):
-        part = part_of(path)
-        try:
-            part.write_bytes(data)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)

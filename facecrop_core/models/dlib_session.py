@@ -1,4 +1,4 @@
-"""dlib's embedder under ONNX Runtime: made once from dlib's file, compared with dlib, and kept in the cache folder."""
+"""dlib's embedder under ONNX Runtime: made from dlib's file, compared with dlib, and kept in the cache folder."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from facecrop_core.errors import ModelError
-from facecrop_core.models.cache import cache_folder, keep
+from facecrop_core.models.cache import part_of
 from facecrop_core.models.dlib_resnet import SIDE, build_graph, read_weights
+from facecrop_core.models.optimised import optimised_path
 from facecrop_core.models.runtime import Runtime
 from facecrop_core.models.sessions import ModelSession
 from facecrop_core.models.store import file_sha256
@@ -29,19 +30,32 @@ def open_dlib_session(path: Path, runtime: Runtime | None = None) -> ModelSessio
         path: dlib_face_recognition_resnet_model_v1.dat.
         runtime: how to run it.
     """
-    made = cache_folder() / "graphs" / f"dlib-{file_sha256(path)[:32]}-v{GRAPH_VERSION}.onnx"
+    made = optimised_path(file_sha256(path), f"dlib{GRAPH_VERSION}")
     try:
         if not made.is_file():
-            keep(made, build_graph(*read_weights(path)))
-        session = ModelSession(made, runtime)
-        difference = _difference(path, session)
-    except ModelError as error:
-        log.warning("dlib's embedder is run by dlib itself, which takes longer: %s", error.message)
+            _make(path, made)
+        return ModelSession(made, runtime)
+    except (ModelError, OSError) as error:
+        log.warning("dlib's embedder is run by dlib itself, which takes longer: %s", error)
         return None
-    if difference > LARGEST_DIFFERENCE:
-        log.warning("dlib's embedder is run by dlib itself: ONNX Runtime's numbers differ by %.2g.", difference)
-        return None
-    return session
+
+
+def _make(path: Path, made: Path) -> None:
+    """Write the graph, once it is known to give dlib's numbers with this ONNX Runtime on this processor.
+
+    Raises:
+        ModelError: the file is another network, or the numbers differ.
+        OSError: the cache folder cannot be written.
+    """
+    part = part_of(made)
+    try:
+        part.write_bytes(build_graph(*read_weights(path)))
+        difference = _difference(path, ModelSession(part, Runtime(low_cpu=True)))
+        if difference > LARGEST_DIFFERENCE:
+            raise ModelError(f"ONNX Runtime's numbers differ by {difference:.2g}.")
+        part.replace(made)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def vectors_of(session: ModelSession, chips_rgb: Image) -> FloatArray:

@@ -17,11 +17,10 @@ from typing import Any
 from facecrop_core.models.cache import cache_folder, part_of
 
 
-def optimised_path(model_sha256: str, freed: bool) -> Path:
-    """Where a model's optimised graph lies, or would lie."""
+def optimised_path(model_sha256: str, change: str) -> Path:
+    """Where the graph that was made of a model lies, or would lie. ``change`` says what was made of it."""
     import onnxruntime
 
-    change = "freed" if freed else "asis"
     return cache_folder() / "graphs" / f"{model_sha256[:32]}-{change}-{onnxruntime.__version__}-{_processor()}.onnx"
 
 

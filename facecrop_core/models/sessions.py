@@ -182,7 +182,7 @@ class ModelSession:
             return onnxruntime.InferenceSession(source, options, providers=[CPU], enable_fallback=0)
 
         options = self._options()
-        kept = optimised_path(file_sha256(self._path), self._batched)
+        kept = optimised_path(file_sha256(self._path), "freed" if self._batched else "whole")
         try:
             session = open_optimised(kept, options, open_session)
             return session or open_and_keep(kept, options, lambda: open_session(self._source()))

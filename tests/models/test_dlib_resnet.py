@@ -32,13 +32,21 @@ def test_the_numbers_are_dlibs(chips):
     np.testing.assert_allclose(embedder.embed(chips), expected, atol=1e-5)
 
 
-def test_dlib_is_used_where_the_numbers_differ(chips, monkeypatch, caplog):
+def test_dlib_is_used_where_the_numbers_differ(chips, monkeypatch, caplog, tmp_path):
     ours = DlibResnetEmbedder().embed(chips[:1])
+    monkeypatch.setenv("FACECROP_CACHE", str(tmp_path))
     monkeypatch.setattr(dlib_session, "LARGEST_DIFFERENCE", 0.0)
     with caplog.at_level(logging.WARNING):
         embedder = DlibResnetEmbedder()
     assert embedder.providers == () and "by dlib itself" in caplog.text
+    assert not list(tmp_path.glob("*/*dlib*"))
     np.testing.assert_allclose(embedder.embed(chips[:1]), ours, atol=1e-5)
+
+
+def test_the_graph_is_made_once(chips, monkeypatch):
+    first = DlibResnetEmbedder().embed(chips)
+    monkeypatch.setattr(dlib_session, "read_weights", None)
+    np.testing.assert_array_equal(DlibResnetEmbedder().embed(chips), first)
 
 
 def test_other_files_are_no_network(tmp_path):
