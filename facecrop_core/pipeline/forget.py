@@ -36,12 +36,17 @@ from facecrop_core.table import erase_faces
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What came of it: ``traces`` is what a search of the disk still found, and has to be empty."""
+    """What came of it: ``traces`` is what a search of the disk still found, and has to be empty.
+
+    ``unsearched`` are videos that were scanned with a model that no reference of the person is embedded with: there only
+    faces could be erased that had been put to the person by the user or by clustering.
+    """
 
     name: str | None
     faces: int
     crops: int
     traces: list[Trace]
+    unsearched: list[str]
 
 
 def forget(project: Project, person: int | str) -> Forgotten:
@@ -62,7 +67,11 @@ def forget(project: Project, person: int | str) -> Forgotten:
         names = known_names(store, number)
         name = next(p.name for p in store.people() if p.id == number)
         face_ids, vectors, pictures = known_faces(store, number), _vectors(store, number), _chips(store, number)
+        embedders = {sha for row in store.stored_references(number) for sha in row.embedders}
+        unsearched = []
         for scan in project.scans():
+            if embedders and scan.engine["embedder_sha256"] not in embedders:
+                unsearched.append(scan.video.path.name)
             table = scan.reader().table()
             rows = _faces_of(project, store, scan, table, number)
             thumbs = scan.thumbs()
@@ -74,7 +83,7 @@ def forget(project: Project, person: int | str) -> Forgotten:
         begin_forgetting(store, forgetting)
     crops = _erase(project, forgetting)
     evidence = Evidence(names, forgetting.face_ids, tuple(v for v in vectors if np.isfinite(v).all()), tuple(pictures))
-    return Forgotten(name, len(face_ids), crops, prove_forgotten(project, evidence))
+    return Forgotten(name, len(face_ids), crops, prove_forgotten(project, evidence), unsearched)
 
 
 def resume_forgetting(project: Project) -> None:

@@ -12,6 +12,7 @@ from facecrop_core.errors import OutputError
 from facecrop_core.files import writing
 from facecrop_core.pipeline.engine import open_engine
 from facecrop_core.pipeline.events import Progress, Watch
+from facecrop_core.pipeline.forget import resume_forgetting
 from facecrop_core.pipeline.logs import logging_to
 from facecrop_core.pipeline.produce import add_references, write_dataset
 from facecrop_core.pipeline.project import Project
@@ -63,6 +64,7 @@ def run_job(request: JobRequest, watch: Watch | None = None) -> dict[str, Any]:
     with project.lock(), logging_to(project.folder / "logs" / "facecrop.log", watch) as logged:
         project.settings = settings
         project.save()
+        resume_forgetting(project)
         engine = open_engine(settings, threads=crew_of(settings).threads_each) if request.references else None
         if engine is not None:
             logged.send(Progress("references"))

@@ -179,7 +179,7 @@ def test_forgetting_leaves_nothing_and_the_rest_whole(template, tmp_path):
     ) in found
     with project.lock():
         done = forget(project, "Anna")
-    assert (done.name, done.faces, done.traces) == ("Anna", 4, [])
+    assert (done.name, done.faces, done.traces, done.unsearched) == ("Anna", 4, [], [])
     assert done.crops == 3
     check_gone(root, project, evidence)
 
