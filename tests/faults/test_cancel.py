@@ -30,7 +30,7 @@ from facecrop_core.pipeline.verify import verify
 
 VALUES = {"engine": "builtin", "fps": 4.0, "size": 32, "sim": None}
 STAGES = ["models", "references", "scan", "tracks", "export"]
-STORED = {"models": 0, "references": 0, "scan": 6, "tracks": 12, "export": 12, "fetch": 12}
+STORED = {"models": 0, "references": 0, "scan": 4, "tracks": 12, "export": 12, "fetch": 12}
 """Crops that can be exported after the run was stopped in a stage, at least."""
 MOST_SECONDS = 5.0
 
