@@ -173,7 +173,8 @@ def _grow(partition: Partition, bars: ClusterBars, min_faces: int, margin: float
     nodes = partition.roots()
     everyone = np.unique(nodes)
     good = everyone[(partition.support[everyone] > 0) & ~partition.founded[everyone]]
-    good = good[np.argsort(-partition.support[good], kind="stable")]
+    spread = np.arange(len(good)) % (len(good) // POOL_UNITS + 1)  # of equals, those from all over come first
+    good = good[np.lexsort((spread, -partition.support[good]))]
     for pool in (good[:POOL_UNITS], good[POOL_UNITS:]):
         pool = _loose(partition, pool)
         partition.attach(pool, _groups(partition), bars.join, margin)
