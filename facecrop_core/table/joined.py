@@ -32,7 +32,10 @@ def joined_paths(folder: Path, embedder_sha256: str) -> tuple[Path, Path]:
 
 
 def parts_digest(frames: Sequence[Path]) -> str:
-    """Which parts a scan has, by their ``frames`` files: one that is committed never changes its name and size."""
+    """Which parts a scan has, by the names and sizes of their ``frames`` files.
+
+    Parts change only where faces are erased, and then the joined files are removed first.
+    """
     parts = [(path.name, path.stat().st_size) for path in frames]
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
