@@ -38,8 +38,8 @@ from facecrop_core.table import erase_faces
 class Forgotten:
     """What came of it: ``traces`` is what a search of the disk still found, and has to be empty.
 
-    ``unsearched`` are videos that were scanned with a model that no reference of the person is embedded with: there only
-    faces could be erased that had been put to the person by the user or by clustering.
+    ``unsearched`` are videos that were scanned with a model that none of the person's references is embedded with:
+    there only faces could be erased that had been put to the person by the user or by clustering.
     """
 
     name: str | None
