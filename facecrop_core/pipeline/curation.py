@@ -7,6 +7,7 @@ what clustering found.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +56,14 @@ class Curated:
     def left_out(self) -> NDArray[np.int8]:
         """Reasons [n] of what the user left out, 0 elsewhere: for ``select``."""
         return np.maximum(self.decision, 0)
+
+    @property
+    def people_digest(self) -> str:
+        """Changes whenever matches would: who is called what, and who was said to be who."""
+        digest = hashlib.blake2b(repr((sorted(self.names.items()), self.wanted)).encode(), digest_size=16)
+        for values in (self.person, self.cluster, self.excluded, self.decision == NOT_A_FACE):
+            digest.update(np.ascontiguousarray(values).tobytes() + b"|")
+        return digest.hexdigest()
 
 
 def load_curated(project: Project, scan: Scan, table: FaceTable) -> Curated:

@@ -155,6 +155,22 @@ def test_keep_and_reject_outweigh_the_gates(store):
     assert (reasons == 0).tolist() == [False, True, False, True, True]  # a rejected face takes nobody's place
 
 
+def test_the_digest_changes_with_whoever_is_who_and_not_with_gates(store):
+    curation, faces, times = Curation(store), table(), np.arange(3) / 5
+    seen = [find_verdicts(store, faces, times).people_digest]
+    for command in (
+        lambda: curation.say_is(face_keys(faces, [0]), "ann"),
+        lambda: curation.say_not(face_keys(faces, [1]), "ann"),
+        lambda: curation.not_a_face(face_keys(faces, [2])),
+        lambda: curation.name("ann", "anna"),
+    ):
+        command()
+        seen.append(find_verdicts(store, faces, times).people_digest)
+    assert len(set(seen)) == 5
+    curation.keep(face_keys(faces, [3, 4]))
+    assert find_verdicts(store, faces, times).people_digest == seen[-1]
+
+
 def stored_scan(project, samples, key):
     video = VIDEO
     scan = Scan(
