@@ -189,13 +189,12 @@ def _write_kept(
     patient, workers = DiskPatience(settings, watch, name), crew_of(settings).workers
 
     def render(frame: Frame) -> list[tuple[int, bytes]]:
-        """The frame's crops as files' bytes, by their rows; the frame is given back as soon as they are cut."""
+        """The frame's crops as files' bytes, by their rows; one at a time is held as pixels."""
         try:
             rows = kept[slice(*np.searchsorted(times, frame.time_seconds + np.array([-1e-6, 1e-6])))]
-            images = [_render(produced, int(row), frame, settings) for row in rows]
+            return [(int(row), writer.encode(_render(produced, int(row), frame, settings))) for row in rows]
         finally:
             frame.release()
-        return [(int(row), writer.encode(image)) for row, image in zip(rows, images, strict=True)]
 
     with (
         VideoReader(produced.scan.video, plan, (0, 0), slots=2 * workers + 1) as reader,
