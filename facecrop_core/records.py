@@ -219,6 +219,8 @@ class Engine:
     calibration: Calibration
     providers: tuple[str, ...] = ()
     """ONNX Runtime's providers really in use after loading; of the built-in engine, its embedder's."""
+    decoder: str = "off"
+    """What decodes the videos that it looks at: ``hwaccel`` of ``VideoReader``."""
 
 
 @dataclass(frozen=True)

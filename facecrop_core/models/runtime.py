@@ -77,6 +77,11 @@ def decoding_device(settings: Settings, device: Device) -> str:
     return f"cuda:{device.index}" if wish == "cuda" and device.kind == "cuda" else wish
 
 
+def runs_on_gpu(providers: tuple[str, ...]) -> bool:
+    """Whether models with these providers in use leave the processor's cores to others."""
+    return bool(providers) and providers[0] not in (CPU, SHORT_NAMES["openvino"])
+
+
 def detection_batch(settings: Settings, providers: tuple[str, ...], cores: int) -> int:
     """How many pictures a detector should get at once; ``providers`` are those in use, none for the built-in engine."""
     return _batch(settings.runtime.det_batch_size, providers, cores, GPU_DETECTION_BATCH)
@@ -90,6 +95,6 @@ def embedding_batch(settings: Settings, providers: tuple[str, ...], cores: int) 
 def _batch(wish: int | str, providers: tuple[str, ...], cores: int, on_gpu: int) -> int:
     if isinstance(wish, int):
         return wish
-    if providers and providers[0] not in (CPU, SHORT_NAMES["openvino"]):
+    if runs_on_gpu(providers):
         return on_gpu
     return min(CPU_BATCH_PER_CORE * cores, MOST_CPU_BATCH)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from facecrop_core.errors import ModelError
 from facecrop_core.models import catalogue, dlib_face, packs, store
-from facecrop_core.models.runtime import Device, Runtime, devices
+from facecrop_core.models.runtime import Device, Runtime, decoding_device, devices
 from facecrop_core.records import Engine
 from facecrop_core.settings import Settings
 
@@ -92,10 +92,10 @@ def open_engine(
         SettingsError: an execution provider or a device is unknown.
     """
     choice, runtime = choose_engine(settings), settings.runtime
-    opened_with = Runtime(
-        runtime.ep, device or devices(settings)[0], runtime.half, runtime.low_cpu, threads, on_notice or log.warning
-    )
-    return ENGINES[choice.kind](choice, settings, opened_with)
+    device = device or devices(settings)[0]
+    opened_with = Runtime(runtime.ep, device, runtime.half, runtime.low_cpu, threads, on_notice or log.warning)
+    engine = ENGINES[choice.kind](choice, settings, opened_with)
+    return replace(engine, decoder=decoding_device(settings, device))
 
 
 def _open_builtin(choice: EngineChoice, settings: Settings, runtime: Runtime) -> Engine:

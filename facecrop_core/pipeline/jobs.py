@@ -17,7 +17,7 @@ from facecrop_core.pipeline.logs import logging_to
 from facecrop_core.pipeline.produce import add_references, write_dataset
 from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.queue import scan_all
-from facecrop_core.pipeline.workers import crew_of
+from facecrop_core.pipeline.workers import model_threads
 from facecrop_core.settings import Settings
 from facecrop_core.sources import absolute_name, find_sources
 from facecrop_core.volumes import check_mounted
@@ -65,7 +65,7 @@ def run_job(request: JobRequest, watch: Watch | None = None) -> dict[str, Any]:
         project.settings = settings
         project.save()
         resume_forgetting(project)
-        engine = open_engine(settings, threads=crew_of(settings).threads_each) if request.references else None
+        engine = open_engine(settings, threads=model_threads(settings)) if request.references else None
         if engine is not None:
             logged.send(Progress("references"))
             add_references(project, request.references, engine, settings, logged, request.references_recursive)

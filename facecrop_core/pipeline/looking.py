@@ -44,7 +44,7 @@ def look_through(
     """
     if writer.next_sample > 0:
         watch.send(Note("info", f"Going on with the scan of {video.path.name} at {writer.resume_seconds:.1f} s."))
-    maker, crew = FaceMaker(engine, settings.detection, look.area), crew_of(settings)
+    maker, crew = FaceMaker(engine, settings.detection, look.area), crew_of(settings, engine)
     sparing = is_sparing(settings.detection)
     if sparing:
         crew = dataclasses.replace(crew, frames_at_once=GROUP)
@@ -58,6 +58,7 @@ def look_through(
         start_seconds=start,
         end_seconds=look.end_seconds,
         slots=crew.slots,
+        hwaccel=engine.decoder,
     ) as reader:
         frames = _from_sample(reader, writer.next_sample)
         groups = shot_groups(frames) if sparing else batches(frames, crew.frames_at_once)

@@ -111,8 +111,13 @@ def prescan(
     coarse = _CoarsePass(video, look, engine, references, settings)
     plan = RatePlan(float(video.frame_rate or USUAL_RATE) / settings.prescan.prescan_stride)
     canvas = small_canvas(engine.detector.canvas_size(*look.size(video)), settings.prescan.prescan_max_width)
-    pace, crew = Pace(look.total_seconds(video), look.start_seconds), crew_of(settings)
-    where: dict[str, Any] = {"start_seconds": look.start_seconds, "end_seconds": look.end_seconds, "area": look.area}
+    pace, crew = Pace(look.total_seconds(video), look.start_seconds), crew_of(settings, engine)
+    where: dict[str, Any] = {
+        "start_seconds": look.start_seconds,
+        "end_seconds": look.end_seconds,
+        "area": look.area,
+        "hwaccel": engine.decoder,
+    }
     with (
         VideoReader(video, plan, canvas, rough=True, slots=crew.slots, **where) as reader,
         closing(_in_order(coarse, reader, crew)) as found,

@@ -24,7 +24,7 @@ from facecrop_core.pipeline.events import Note, Progress, Watch
 from facecrop_core.pipeline.grown import with_grown
 from facecrop_core.pipeline.project import Project, Scan
 from facecrop_core.pipeline.wanted import references_digest
-from facecrop_core.pipeline.workers import crew_of, in_order
+from facecrop_core.pipeline.workers import cpu_workers, in_order
 from facecrop_core.records import Calibration, CropPlan, Engine, FaceTable, Frame, Image, IntArray, Matches, Reference
 from facecrop_core.select import reason_counts, select
 from facecrop_core.settings import Settings
@@ -186,7 +186,7 @@ def _write_kept(
     writer.start_video(produced.scan.video.video_id)
     times = table["time_seconds"][kept]
     plan, name = TimesPlan([float(t) for t in np.unique(times)]), produced.scan.video.path.name
-    patient, workers = DiskPatience(settings, watch, name), crew_of(settings).workers
+    patient, workers = DiskPatience(settings, watch, name), cpu_workers(settings)
 
     def render(frame: Frame) -> list[tuple[int, bytes]]:
         """The frame's crops as files' bytes, by their rows; one at a time is held as pixels."""

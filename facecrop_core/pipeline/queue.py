@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import queue
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from facecrop_core.errors import CancelledError, FacecropError, SkippedError
+from facecrop_core.models.runtime import Device, devices
 from facecrop_core.models.sessions import usable_cores
 from facecrop_core.pipeline.engine import open_engine
 from facecrop_core.pipeline.events import Event, Note, Watch
 from facecrop_core.pipeline.fetch import describe_fetched, fetch_videos
 from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.scan import ScanResult, scan
-from facecrop_core.pipeline.workers import MOST_WORKERS, crew_of, in_order
+from facecrop_core.pipeline.workers import MOST_WORKERS, in_order, model_threads
 from facecrop_core.records import Engine
 from facecrop_core.settings import Settings
 from facecrop_core.sources import Allowance, Link, Source
@@ -43,9 +46,11 @@ def scan_all(
     Raises:
         FacecropError: the only source's own error; or the run was stopped, or the disk is full.
     """
-    run = _Run(project, settings, len(sources), _OneWatch(watch), _SharedEngine(settings, engine), allowance)
+    one_watch = _OneWatch(watch)
+    engines = _Engines(settings, engine, len(sources), one_watch)
+    run = _Run(project, settings, len(sources), one_watch, engines, allowance)
     try:
-        with closing(in_order(run.source, enumerate(sources, 1), lanes(len(sources)))) as results:
+        with closing(in_order(run.source, enumerate(sources, 1), engines.lanes)) as results:
             rows = [row for result in results for row in result]
     except CancelledError as error:
         raise run.watch.failure or error from None
@@ -59,22 +64,43 @@ def scan_all(
     }
 
 
-def lanes(videos: int) -> int:
-    """How many videos are scanned at a time: as many as it takes for all cores to have a worker."""
-    return max(1, min(videos, usable_cores() // MOST_WORKERS))
+def lanes(videos: int, device_count: int) -> int:
+    """How many videos are scanned at a time: as many as it takes for all cores and devices to have work."""
+    return max(1, min(videos, max(usable_cores() // MOST_WORKERS, device_count)))
 
 
-class _SharedEngine:
-    """Models that are opened by whoever needs them first."""
+class _Engines:
+    """Models for each device, opened by the first lane that needs them."""
 
-    def __init__(self, settings: Settings, engine: Engine | None) -> None:
-        self._settings, self._engine, self._lock = settings, engine, threading.Lock()
+    def __init__(self, settings: Settings, engine: Engine | None, videos: int, watch: Watch) -> None:
+        """``engine`` is that of the first device, where it is open already."""
+        self._settings, self._watch, self._lock = settings, watch, threading.Lock()
+        named = devices(settings)
+        self._open = {} if engine is None else {named[0]: engine}
+        self.lanes = lanes(videos, len(named))
+        self._free: queue.LifoQueue[Device] = queue.LifoQueue()
+        for lane in reversed(range(self.lanes)):
+            self._free.put(named[lane % len(named)])
 
-    def __call__(self) -> Engine:
+    @contextmanager
+    def lent(self) -> Iterator[Callable[[], Engine]]:
+        """What gives a lane its models."""
+        device = self._free.get()
+        try:
+            yield partial(self._get, device)
+        finally:
+            self._free.put(device)
+
+    def _get(self, device: Device) -> Engine:
         with self._lock:
-            if self._engine is None:
-                self._engine = open_engine(self._settings, threads=crew_of(self._settings).threads_each)
-            return self._engine
+            if device not in self._open:
+                self._open[device] = open_engine(
+                    self._settings, device=device, threads=model_threads(self._settings), on_notice=self._tell
+                )
+            return self._open[device]
+
+    def _tell(self, text: str) -> None:
+        self._watch.send(Note("warning", text))
 
 
 class _OneWatch(Watch):
@@ -101,7 +127,7 @@ class _Run:
     settings: Settings
     count: int
     watch: _OneWatch
-    engine_of: Callable[[], Engine]
+    engines: _Engines
     allowance: Allowance | None
 
     def source(self, numbered: tuple[int, Source]) -> list[dict[str, Any]]:
@@ -133,7 +159,8 @@ class _Run:
 
     def _scan(self, path: Path, watch: Watch, forgiving: bool) -> dict[str, Any]:
         try:
-            return _describe(path, scan(path, self.project, self.settings, watch, self.engine_of))
+            with self.engines.lent() as engine_of:
+                return _describe(path, scan(path, self.project, self.settings, watch, engine_of))
         except FacecropError as error:
             return _give_up(error, str(path), watch, forgiving)
 

@@ -20,7 +20,7 @@ from facecrop_core.pipeline.plans import Look, check_wanted, make_look
 from facecrop_core.pipeline.prescan import narrow, whole_coverage
 from facecrop_core.pipeline.project import Project, Scan, coverage_to_json, make_scan_key
 from facecrop_core.pipeline.wanted import references_digest, wanted_references
-from facecrop_core.pipeline.workers import crew_of
+from facecrop_core.pipeline.workers import model_threads
 from facecrop_core.records import Engine, Metric, Reference, Video
 from facecrop_core.settings import Settings
 from facecrop_core.table import ScanWriter, commit_table, read_samples
@@ -80,7 +80,7 @@ def scan(
             existing.save()
         return _result(existing, True, time.perf_counter(), began)
     watch.send(Progress("models", video.path.name))
-    engine = engine_of() if engine_of is not None else open_engine(settings, threads=crew_of(settings).threads_each)
+    engine = engine_of() if engine_of is not None else open_engine(settings, threads=model_threads(settings))
     loaded = time.perf_counter()
     watch.check_cancelled()
     warn_of_little_space(project.folder, scan_bytes(video, settings), watch)

@@ -8,7 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from facecrop_core.models.runtime import detection_batch, runs_on_gpu
 from facecrop_core.models.sessions import usable_cores
+from facecrop_core.records import Engine
 from facecrop_core.settings import Settings
 
 Item = TypeVar("Item")
@@ -16,16 +18,16 @@ Result = TypeVar("Result")
 
 MOST_WORKERS = 8
 """More threads than this wait for each other's Python; the cores that are left go to the models' own threads."""
+GPU_WORKERS = 3
 FRAMES_AT_ONCE = 2
 """On a CPU a model is as quick with one picture as with several, and the next worker gets its share sooner."""
 
 
 @dataclass(frozen=True)
 class Crew:
-    """How many workers look at frames at a time, each at ``frames_at_once``, with ``threads_each`` in its models."""
+    """How many workers look at frames at a time, each at ``frames_at_once``."""
 
     workers: int
-    threads_each: int = 1
     frames_at_once: int = FRAMES_AT_ONCE
 
     @property
@@ -38,15 +40,30 @@ class Crew:
         return max(min(2 * self.workers, slots // self.frames_at_once - 1), 1)
 
 
-def crew_of(settings: Settings) -> Crew:
-    """The workers that the settings ask for; by default one for each core, up to eight."""
+def crew_of(settings: Settings, engine: Engine) -> Crew:
+    """The workers that the settings ask for; by default one for each core, up to eight, or three for a GPU.
+
+    While a GPU works for one of them, the others prepare its next pictures and cut out faces.
+    """
+    runtime, on_gpu = settings.runtime, runs_on_gpu(engine.providers)
+    workers = GPU_WORKERS if on_gpu and runtime.workers == "auto" else cpu_workers(settings)
+    at_once = FRAMES_AT_ONCE
+    if on_gpu or runtime.det_batch_size != "auto":
+        at_once = detection_batch(settings, engine.providers, usable_cores())
+    return Crew(workers, at_once)
+
+
+def cpu_workers(settings: Settings) -> int:
+    """Threads for work that the processor does."""
     if settings.runtime.low_cpu:
-        return Crew(1)
-    if settings.runtime.workers != "auto":
-        return Crew(settings.runtime.workers)
-    cores = usable_cores()
-    workers = min(cores, MOST_WORKERS)
-    return Crew(workers, cores // workers)
+        return 1
+    return min(usable_cores(), MOST_WORKERS) if settings.runtime.workers == "auto" else settings.runtime.workers
+
+
+def model_threads(settings: Settings) -> int:
+    """How many threads a model may use for one worker, so that all workers together use every core once."""
+    alone = settings.runtime.low_cpu or settings.runtime.workers != "auto"
+    return 1 if alone else max(usable_cores() // cpu_workers(settings), 1)
 
 
 def in_order(
