@@ -50,7 +50,11 @@ def open_and_keep(path: Path, options: Any, open_session: Callable[[], Any]) -> 
         return open_session()
     try:
         options.optimized_model_filepath = str(part)
-        session = open_session()
+        try:
+            session = open_session()
+        except Exception:  # noqa: BLE001 - a full disk, or the model itself, which then fails once more
+            options.optimized_model_filepath = ""
+            return open_session()
         with contextlib.suppress(OSError):
             part.replace(path)
         return session

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import PosixPath, WindowsPath
 
 import numpy as np
 import onnx
@@ -14,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from facecrop_core.errors import ModelError, SettingsError
-from facecrop_core.models import packs, providers, runtime, sessions
+from facecrop_core.models import optimised, packs, providers, runtime, sessions
 from facecrop_core.models.device_io import PinnedMemory
 from facecrop_core.models.graph import read_signature
 from facecrop_core.models.provider_options import ModelInput, provider_options, quiet_output
@@ -177,6 +178,13 @@ def test_page_locked_memory_is_used_again():
     assert PinnedMemory(None).empty((5,)).shape == (5,)
 
 
+class FullDisk(PosixPath if os.name == "posix" else WindowsPath):
+    """A file that seems to be made, but cannot be written."""
+
+    def touch(self):
+        pass
+
+
 def test_an_optimised_graph_is_kept_and_opened(doubling, tmp_path, monkeypatch):
     monkeypatch.setenv("FACECROP_CACHE", str(tmp_path / "cache"))
     batch = np.random.default_rng(0).random((2, 3, 4, 6), np.float32)
@@ -192,6 +200,10 @@ def test_an_optimised_graph_is_kept_and_opened(doubling, tmp_path, monkeypatch):
     kept.write_bytes(b"damaged")
     np.testing.assert_array_equal(ModelSession(doubling, batched=True).run(batch)[0], batch * 2)
     assert kept.stat().st_size > 100
+    monkeypatch.setenv("FACECROP_CACHE", str(tmp_path / "full"))
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(optimised, "part_of", lambda path: FullDisk(tmp_path / "missing" / "part.onnx"))
+        np.testing.assert_array_equal(ModelSession(doubling, batched=True).run(batch)[0], batch * 2)
     (tmp_path / "file").touch()
     monkeypatch.setenv("FACECROP_CACHE", str(tmp_path / "file"))  # no folder can be made there
     np.testing.assert_array_equal(ModelSession(doubling, batched=True).run(batch)[0], batch * 2)
