@@ -8,6 +8,7 @@ RUN useradd --create-home --uid 1000 facecrop \
  && mkdir -p /app /models /data && chown facecrop /app /models /data
 WORKDIR /app
 USER facecrop
+ENV UV_COMPILE_BYTECODE=1
 RUN python -m venv .venv && .venv/bin/pip install --quiet --no-cache-dir uv
 COPY --chown=facecrop pyproject.toml uv.lock README.md LICENSE ./
 RUN uv sync --quiet --frozen --inexact --no-default-groups --no-install-project --no-cache
