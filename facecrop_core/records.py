@@ -24,9 +24,10 @@ Image = NDArray[np.uint8]
 REASONS = (
     "", "no_match", "edge", "max_pad", "other_face", "min_crop_px", "max_upscale", "min_face_frac_crop",
     "min_bbox_frac", "min_tenengrad", "min_brightness", "max_per_frame", "size_limit", "not_a_face", "rejected",
+    "inconsistent",
 )  # fmt: skip
-"""Why a face is not kept. Columns store positions in this tuple; 0 is kept. What the user said (the last two) comes
-first, then the first that applies, in this order."""
+"""Why a face is not kept. Columns store positions in this tuple; 0 is kept. What the user said (``not_a_face``,
+``rejected``) comes first, then the first that applies, in this order."""
 
 ColorMatrix = Literal["bt601", "bt709", "bt2020"]
 Metric = Literal["cosine", "euclidean"]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facecrop_core.pipeline.curation import load_curated
 from facecrop_core.pipeline.produce import project_references
 from facecrop_core.pipeline.project import Project, Scan
 from facecrop_core.pipeline.refilter import SliderColumns, slider_columns
@@ -22,8 +23,8 @@ from facecrop_core.records import FaceTable
 from facecrop_core.settings import Settings
 
 COLUMNS = {
-    "similarity": "<f4", "sharpness": "<f4", "limit": "<f4", "time": "<f4", "id": "<u4",
-    "person": "<i2", "auto": "<i2", "reason": "u1", "video": "u1",
+    "similarity": "<f4", "above": "<f4", "sharpness": "<f4", "limit": "<f4", "time": "<f4", "id": "<u4",
+    "person": "<i2", "auto": "<i2", "other": "<i2", "reason": "u1", "always": "u1", "video": "u1",
 }  # fmt: skip
 """What is sent for each face, in this order; the widest first, so that each column is aligned."""
 REST = 10.0
@@ -109,7 +110,8 @@ class LiveView:
         names: tuple[str, ...] = ()
         for number, (scan, reader) in enumerate(zip(self._scans, self._readers.values(), strict=True)):
             table = reader.table()
-            found = slider_columns(scan, table, project_references(self._project, scan), settings)
+            curated = load_curated(self._project, scan, table)
+            found = slider_columns(scan, table, project_references(self._project, scan), settings, curated)
             names = found.names
             parts.append(_columns(found, table, number))
             thumbs.append((scan, table["thumb_offset"], table["thumb_size"]))
@@ -154,13 +156,16 @@ def _without_sliders(settings: Settings) -> Settings:
 def _columns(found: SliderColumns, table: FaceTable, video: int) -> dict[str, NDArray[Any]]:
     return {
         "similarity": found.similarity,
+        "above": found.above,
         "sharpness": found.sharpness,
         "limit": found.limit,
         "time": table["time_seconds"],
         "id": np.array([int(face_id[:8], 16) for face_id in table["face_id"]], np.uint32),
         "person": found.person,
         "auto": found.auto,
+        "other": found.other,
         "reason": found.reason,
+        "always": found.always,
         "video": np.full(len(table), min(video, 255)),
     }
 

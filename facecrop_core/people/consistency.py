@@ -16,7 +16,11 @@ ROUNDS = 2
 
 
 def consistent(
-    embeddings: FloatArray, labels: NDArray[Any], calibration: Calibration, identity_consistency: float | str | None
+    embeddings: FloatArray,
+    labels: NDArray[Any],
+    calibration: Calibration,
+    identity_consistency: float | str | None,
+    counted: BoolArray | None = None,
 ) -> BoolArray:
     """Which faces fit their own cluster: bool [n]; face_dataset_pipeline's identity consistency.
 
@@ -27,6 +31,7 @@ def consistent(
     Args:
         embeddings: float32 [n, d], may be a memory map; NaN rows for faces that were not embedded.
         labels: int64 [n], −1 for none.
+        counted: [n], which faces make the means; by default all that have a label.
     """
     fits = np.ones(len(labels), np.bool_)
     judged = np.flatnonzero((np.asarray(labels) >= 0) & finite_rows(embeddings))
@@ -35,8 +40,9 @@ def consistent(
     least = calibration.unsure if identity_consistency == "auto" else float(identity_consistency)
     _, place = np.unique(labels[judged], return_inverse=True)
     inside = np.ones(len(judged), np.bool_)
+    means_of = inside if counted is None else counted[judged]
     for _ in range(ROUNDS):
-        alike = _to_others(embeddings, judged, place, inside, calibration)
+        alike = _to_others(embeddings, judged, place, inside & means_of, calibration)
         inside = np.where(np.isnan(alike), inside, alike >= least)  # NaN: nobody is left to compare with
     fits[judged] = inside
     return fits

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from facecrop_core.people import NO_FACE, FaceKey, KeyColumns, PeopleStore, Verdict, Why, find_again
 from facecrop_core.pipeline.project import Project, Scan
-from facecrop_core.records import REASONS, BoolArray, FaceTable, IntArray, Matches, Video
+from facecrop_core.records import REASONS, BoolArray, FaceTable, FloatArray, IntArray, Matches, Video
 from facecrop_core.table import read_sample_times
 
 KEEP = -1
@@ -200,16 +200,52 @@ def _free_clusters(
     curated: Curated, person: IntArray, position: IntArray, sample_ids: NDArray[Any], people: int
 ) -> BoolArray:
     """Which faces [n] take the named person of their cluster: nobody's yet, and the only one of their frame."""
+    wanted = _cluster_wishes(curated, position, sample_ids, people)
+    claims = sample_ids.astype(np.int64) * people
+    taken = (claims + person)[person >= 0]
+    return (wanted >= 0) & (person < 0) & ~np.isin(claims + wanted, taken)
+
+
+def _cluster_wishes(curated: Curated, position: IntArray, sample_ids: NDArray[Any], people: int) -> IntArray:
+    """The named person of each face's cluster, or −1 [n]: of several such faces in one frame, only the first's.
+
+    It does not depend on matching, so that a similarity that moves never hands the name from one face to another.
+    """
     wanted = np.where(curated.cluster > 0, position[curated.cluster], -1)
-    free = (wanted >= 0) & (person < 0) & (curated.person == 0) & (curated.decision != NOT_A_FACE)
-    rows = np.flatnonzero(free)
-    claims = sample_ids.astype(np.int64) * people + wanted
-    taken = (sample_ids.astype(np.int64) * people + person)[person >= 0]
-    _, first = np.unique(claims[rows], return_index=True)
-    rows = rows[first]
-    chosen = np.zeros(len(person), np.bool_)
-    chosen[rows[~np.isin(claims[rows], taken)]] = True
-    return chosen
+    rows = np.flatnonzero((wanted >= 0) & (curated.person == 0) & (curated.decision != NOT_A_FACE))
+    _, first = np.unique(sample_ids[rows].astype(np.int64) * people + wanted[rows], return_index=True)
+    wishes = np.full(len(wanted), -1, np.int64)
+    wishes[rows[first]] = wanted[rows[first]]
+    return wishes
+
+
+def named_by_clusters(matches: Matches, curated: Curated, sample_ids: NDArray[Any]) -> tuple[IntArray, FloatArray]:
+    """Whom each face's cluster would name [n], −1 for nobody, and the similarity border above which it does [n].
+
+    Args:
+        matches: at the lowest border, with what the user said.
+    """
+    named = {name: number for number, name in enumerate(matches.names)}
+    position = np.full(max(curated.names, default=0) + 1, -1, np.int64)
+    for number, name in curated.names.items():
+        position[number] = named.get(name, -1) if name is not None else -1
+    people = max(len(named), 1)
+    wishes = _cluster_wishes(curated, position, sample_ids, people)
+    similarity = np.where(curated.person > 0, np.inf, matches.similarity)
+    own = np.where((matches.person >= 0) & np.isfinite(similarity), similarity, -np.inf)
+    above = own.astype(np.float32)
+    claims = sample_ids.astype(np.int64) * people
+    holders = np.flatnonzero(matches.person >= 0)
+    held = (claims + matches.person)[holders]
+    order = np.argsort(held)
+    rows = np.flatnonzero(wishes >= 0)
+    asked = (claims + wishes)[rows]
+    place = np.minimum(np.searchsorted(held, asked, sorter=order), max(len(held) - 1, 0))
+    if len(held):
+        holder = holders[order[place]]
+        other = (held[order[place]] == asked) & (holder != rows)
+        above[rows[other]] = np.maximum(above[rows[other]], similarity[holder[other]])
+    return wishes, above
 
 
 def unnamed_people(matches: Matches, curated: Curated) -> IntArray:

@@ -4,35 +4,31 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facecrop_core.crop import frame_crops, render_crop
 from facecrop_core.errors import ReferencesError
-from facecrop_core.export import DatasetWriter
+from facecrop_core.export import DatasetWriter, statistics_path
 from facecrop_core.names import utf8
-from facecrop_core.people import PeopleStore, collect_photos, collect_refs_dir, match, read_references
+from facecrop_core.people import PeopleStore, collect_photos, collect_refs_dir, read_references
+from facecrop_core.pipeline.curation import Curated, keep_chosen, load_curated, nothing_said
 from facecrop_core.pipeline.disk import DiskPatience, export_bytes, warn_of_little_space
 from facecrop_core.pipeline.events import Note, Progress, Watch
-from facecrop_core.pipeline.grown import with_grown
+from facecrop_core.pipeline.matching import inconsistent, remembered, who_is_who
 from facecrop_core.pipeline.project import Project, Scan
-from facecrop_core.pipeline.wanted import references_digest
 from facecrop_core.pipeline.workers import cpu_workers, in_order
-from facecrop_core.records import Calibration, CropPlan, Engine, FaceTable, Frame, Image, IntArray, Matches, Reference
+from facecrop_core.records import REASONS, CropPlan, Engine, FaceTable, Frame, Image, IntArray, Matches, Reference
 from facecrop_core.select import reason_counts, select
 from facecrop_core.settings import Settings
 from facecrop_core.video import TimesPlan, VideoReader
-
-T = TypeVar("T")
-MOST_REMEMBERED = 4
-"""Matches and crop plans of one table: those of the page (two of matches, one plan), and one of an export."""
 
 
 @dataclass(frozen=True)
@@ -99,39 +95,32 @@ def project_references(project: Project, scan: Scan) -> list[Reference]:
     return references
 
 
-def evaluate(scan: Scan, table: FaceTable, references: Sequence[Reference], settings: Settings) -> Produced:
+def evaluate(
+    scan: Scan, table: FaceTable, references: Sequence[Reference], settings: Settings, curated: Curated | None = None
+) -> Produced:
     """Who each face is, where its crop lies, and whether it is kept, and if not, why.
 
-    Matches and crop plans are remembered with the table, so that moving a gate does neither again.
+    Matches and crop plans are remembered with the table, so that moving a gate does neither again. ``curated`` is what
+    the user said of the table's faces.
     """
-    engine = scan.engine
-    calibration = Calibration(engine["metric"], engine["match"], engine["unsure"], engine["det_thresh"])
-    bank = with_grown(scan, references, settings)
-    who = references_digest(bank), tuple(dict.fromkeys(r.person for r in bank)), calibration, settings.matching
-    matches = _remembered(
-        table,
-        ("matches", *who),
-        lambda: match(table.embeddings, table["sample"], bank, calibration, settings.matching, tracks=table["track"]),
-    )
-    crops = _remembered(table, ("crops", settings.framing), lambda: frame_crops(table, settings.framing))
-    return Produced(scan, table, matches, crops, select(table, matches, crops, settings.gate))
-
-
-def _remembered(table: FaceTable, key: tuple[Any, ...], compute: Callable[[], T]) -> T:
-    """What was computed from a table before, for the last few keys."""
-    memory: dict[tuple[Any, ...], Any] = table.extra.setdefault("remembered", {})
-    found: T = memory.pop(key) if key in memory else compute()
-    memory[key] = found  # behind all others: it was used last
-    if len(memory) > MOST_REMEMBERED:
-        del memory[next(iter(memory))]
-    return found
+    curated = curated or nothing_said(len(table))
+    matches = who_is_who(scan, table, references, settings, curated)
+    crops = remembered(table, ("crops", settings.framing), lambda: frame_crops(table, settings.framing))
+    reasons = select(table, matches, crops, settings.gate, curated.left_out)
+    misfits = inconsistent(scan, table, references, settings, curated, matches)
+    np.copyto(reasons, REASONS.index("inconsistent"), where=(reasons == 0) & misfits)
+    return Produced(scan, table, matches, crops, keep_chosen(reasons, curated))
 
 
 def produce(project: Project, settings: Settings) -> list[Produced]:
     """Evaluate every scan that is in force."""
-    return [
-        evaluate(scan, scan.reader().table(), project_references(project, scan), settings) for scan in project.scans()
-    ]
+
+    def of(scan: Scan) -> Produced:
+        table = scan.reader().table()
+        curated = load_curated(project, scan, table)
+        return evaluate(scan, table, project_references(project, scan), settings, curated)
+
+    return [of(scan) for scan in project.scans()]
 
 
 def write_dataset(project: Project, settings: Settings, out: Path, watch: Watch | None = None) -> dict[str, Any]:
@@ -155,6 +144,7 @@ def write_dataset(project: Project, settings: Settings, out: Path, watch: Watch 
     watch.check_cancelled()
     patient = DiskPatience(settings, watch)
     videos = [produced.scan.video.video_id for produced in everything]
+    project.note_export(out, statistics_path(out, settings.logging.log_dir))
     with patient(lambda: DatasetWriter(out, settings, people, videos)) as writer:
         warn_of_little_space(out, export_bytes(total, settings), watch)
         within = all(_write_kept(produced, settings, writer, saved, total, watch) for produced in everything)

@@ -85,6 +85,7 @@ LABELS: dict[str, str] = {name: label for name, (label, _) in GATES.items()} | {
     "size_limit": "the dataset reached its largest size",
     "not_a_face": "you said it is not a face",
     "rejected": "rejected by you",
+    "inconsistent": "unlike the other faces of this person",
 }
 
 

@@ -20,7 +20,7 @@ function binRows(start) {
 }
 
 function refilter() {
-  const { n, similarity, sharpness, sharpBin, limit, person, auto, reason, names } = fc;
+  const { n, similarity, above, sharpness, sharpBin, limit, person, auto, other, reason, always, names } = fc;
   const byAuto = fc.choice.sim === 'auto', least = Math.fround(fc.choice.sim), sharp = Math.fround(fc.choice.min_tenengrad);
   const named = people(), order = orderOf(fc.show.order), wanted = fc.show.person, view = fc.show.view;
   fc.kept = grown(fc.kept, n);
@@ -30,14 +30,14 @@ function refilter() {
   let shown = 0, kept = 0;
   for (let k = 0; k < n; k++) {
     const i = order ? order[k] : k;
-    const who = !named ? -1 : byAuto ? auto[i] : person[i] >= 0 && similarity[i] >= least ? person[i] : -1;
+    const who = !named ? -1 : byAuto ? auto[i] : person[i] >= 0 && similarity[i] >= least ? person[i] : least > above[i] ? other[i] : -1;
     const clear = sharpness[i] >= sharp && sharp > limit[i];
-    const keep = reason[i] === 0 && clear && (!named || who >= 0);
+    const keep = always[i] === 1 || (reason[i] === 0 && clear && (!named || who >= 0));
     fc.who[i] = who;
     fc.kept[i] = keep ? 1 : 0;
-    if (keep) { kept++; if (named) counts[who]++; }
+    if (keep) { kept++; if (who >= 0) counts[who]++; }
     if (reason[i] === 0) {
-      if (named && clear) similarities[Math.max(0, Math.min(BINS - 1, similarity[i] * BINS | 0))]++;
+      if (named && clear && Number.isFinite(similarity[i])) similarities[Math.max(0, Math.min(BINS - 1, similarity[i] * BINS | 0))]++;
       if ((!named || who >= 0) && sharpBin[i] !== NO_BIN) sharpnesses[sharpBin[i]]++;
     }
     const fits = view === 'all' || (view === 'kept') === keep;

@@ -61,7 +61,7 @@ const clock = seconds => {
   return minutes < 60 ? `${minutes}:${pad2(whole % 60)}` : `${Math.floor(minutes / 60)}:${pad2(minutes % 60)}:${pad2(whole % 60)}`;
 };
 const nameOf = i => fc.names[fc.who[i] >= 0 ? fc.who[i] : fc.person[i]] ?? '';
-const caption = i => [people() ? fc.similarity[i].toFixed(2) : '', clock(fc.time[i])].filter(Boolean).join(' · ');
+const caption = i => [people() && Number.isFinite(fc.similarity[i]) ? fc.similarity[i].toFixed(2) : '', clock(fc.time[i])].filter(Boolean).join(' · ');
 
 function whyLeft(i) {
   if (fc.kept[i]) return '';

@@ -1,8 +1,9 @@
 // The run that is shown: its state, its faces as columns, and asking for them. Runs inside gr.HTML's function, where
 // `element`, `props` and `watch` are given.
 const COLUMNS = [
-  ['similarity', Float32Array], ['sharpness', Float32Array], ['limit', Float32Array], ['time', Float32Array],
-  ['id', Uint32Array], ['person', Int16Array], ['auto', Int16Array], ['reason', Uint8Array], ['video', Uint8Array],
+  ['similarity', Float32Array], ['above', Float32Array], ['sharpness', Float32Array], ['limit', Float32Array],
+  ['time', Float32Array], ['id', Uint32Array], ['person', Int16Array], ['auto', Int16Array], ['other', Int16Array],
+  ['reason', Uint8Array], ['always', Uint8Array], ['video', Uint8Array],
 ];
 const HEADER_BYTES = 20;
 const POLL_MS = 1000;

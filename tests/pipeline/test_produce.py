@@ -12,7 +12,11 @@ import numpy as np
 import pytest
 
 from facecrop_core.errors import CancelledError
+from facecrop_core.export import statistics_path
+from facecrop_core.people import Curation, PeopleStore
+from facecrop_core.pipeline import matching
 from facecrop_core.pipeline import produce as module
+from facecrop_core.pipeline.curation import face_keys
 from facecrop_core.pipeline.events import Progress, Watch
 from facecrop_core.pipeline.produce import evaluate, write_dataset
 from facecrop_core.pipeline.project import Project, Scan
@@ -60,14 +64,14 @@ def reference(person: str, seed: int) -> Reference:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is computed."""
     calls: list[str] = []
-    for name in ("match", "frame_crops"):
-        real = getattr(module, name)
+    for part, name in ((matching, "match"), (module, "frame_crops")):
+        real = getattr(part, name)
 
         def count(*args: Any, name: str = name, real: Any = real, **kwargs: Any) -> Any:
             calls.append(name)
             return real(*args, **kwargs)
 
-        monkeypatch.setattr(module, name, count)
+        monkeypatch.setattr(part, name, count)
     return calls
 
 
@@ -99,6 +103,35 @@ def test_moving_a_gate_matches_and_plans_nothing_again(project: Project, counted
     assert again([anna], bbox_pad=0.19) == [] and again(both, bbox_pad=0.19) == [
         "match"
     ]  # only the last few are remembered
+
+
+def test_what_the_user_says_changes_what_is_exported(project: Project, tmp_path: Path) -> None:
+    settings = SETTINGS.with_values({"sim": 0.95})
+    faces = project.scans()[0].reader().table()
+    keys = face_keys(faces, range(6))
+    anna = Reference("anna", "anna.png", faces.embeddings[0])
+
+    def exported(name: str, **values: Any) -> tuple[dict[str, int], dict[str, int]]:
+        result = write_dataset(project, settings.with_values(values), tmp_path / name)
+        return result["people"], result["not_kept"]
+
+    with PeopleStore(project.people_path) as store:
+        store.replace_references([anna], "e" * 64)
+        assert exported("before") == ({"anna": 1}, {"no_match": 23})
+        said = Curation(store)
+        said.say_is(keys[1:3], "anna")
+        said.say_is(keys[3:4], "bella")
+        said.reject(keys[2:3])
+        assert exported("named") == ({"anna": 2, "bella": 1}, {"no_match": 20, "rejected": 1})
+        said.keep(keys[4:5])
+        assert exported("kept", min_crop_px=4000) == ({"": 1}, {"no_match": 19, "rejected": 1, "min_crop_px": 3})
+        said.say_not(keys[:1], "anna")
+        assert exported("not")[0] == {"": 1, "anna": 1, "bella": 1}
+        assert exported("off", sim=None) == ({"": 23}, {"rejected": 1})
+        said.undo()
+        assert exported("undone")[0] == {"": 1, "anna": 2, "bella": 1}
+    assert (tmp_path / "named", statistics_path(tmp_path / "named", None)) in Project.open(project.folder).exports
+    project.people_path.unlink()
 
 
 def contents(folder: Path) -> dict[str, bytes]:

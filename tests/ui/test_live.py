@@ -9,6 +9,8 @@ import made_up
 import numpy as np
 import pytest
 
+from facecrop_core.people import Curation, PeopleStore
+from facecrop_core.pipeline.curation import face_keys
 from facecrop_core.pipeline.produce import produce
 from facecrop_core.settings import Settings
 from facecrop_core.track import LinkRules, link_tracks
@@ -17,14 +19,20 @@ from facecrop_ui.live import COLUMNS, LiveView
 
 def browser_keeps(columns: dict[str, Any], similarity: float | str, sharpness: float, people: bool) -> np.ndarray:
     """The rule of choose.js."""
-    least, sharp = np.float32(0 if similarity == "auto" else similarity), np.float32(sharpness)
+    sharp = np.float32(sharpness)
     clear = (columns["sharpness"] >= sharp) & (sharp > columns["limit"])
     known = np.ones(len(clear), np.bool_)
     if people:
-        known = columns["auto"] >= 0
-        if similarity != "auto":
-            known = (columns["person"] >= 0) & (columns["similarity"] >= least)
-    return np.flatnonzero((columns["reason"] == 0) & clear & known)
+        known = browser_names(columns, similarity) >= 0
+    return np.flatnonzero((columns["always"] == 1) | ((columns["reason"] == 0) & clear & known))
+
+
+def browser_names(columns: dict[str, Any], similarity: float | str) -> np.ndarray:
+    if similarity == "auto":
+        return columns["auto"]
+    least = np.float32(similarity)
+    other = np.where(least > columns["above"], columns["other"], -1)
+    return np.where((columns["person"] >= 0) & (columns["similarity"] >= least), columns["person"], other)
 
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -52,6 +60,49 @@ def test_the_page_counts_what_is_exported(tmp_path: Path, name: str, people: tup
             exported = produce(project, base.with_values(values))[0].kept
             shown = browser_keeps(columns, similarity, sharpness, bool(people) and similarity is not None)
             np.testing.assert_array_equal(shown, exported, err_msg=str(values))
+
+
+def speak(project: Any, scan: Any, seed: int) -> None:
+    """Forty things that the user said, of faces at random, and named and unnamed clusters."""
+    random, faces = np.random.default_rng(seed), scan.reader().table()
+    rows = random.permutation(len(faces))
+    keys = [face_keys(faces, chosen) for chosen in np.array_split(rows[:160], 8)]
+    with PeopleStore(project.people_path) as store:
+        curation = Curation(store)
+        first, second, third = curation.store_clusters([(None, keys[0] + keys[1]), (None, keys[2]), (None, keys[3])])
+        curation.name(first, "Carl")
+        if store.person_id("Ann"):
+            curation.merge([second], "Ann")
+        curation.name(third, "Dora")
+        curation.say_is(keys[1][:9] + keys[4][:9], "Ann")
+        curation.say_is(keys[4][9:14], "Emil")
+        curation.say_not(keys[5], "Ann" if store.person_id("Ann") else "Carl")
+        curation.keep(keys[6][:14] + keys[1][:3] + keys[2][:3])
+        curation.reject(keys[7][:8] + keys[4][:3])
+        curation.not_a_face(keys[7][8:16] + keys[0][:4])
+
+
+@pytest.mark.parametrize("people", [("Ann", "Bob"), ()], ids=["two", "nobody"])
+@pytest.mark.parametrize("name", [*VARIANTS, "consistent"])
+def test_the_page_counts_what_is_exported_after_the_user_spoke(
+    tmp_path: Path, name: str, people: tuple[str, ...]
+) -> None:
+    project, scan = made_up.make_project(tmp_path / "project", people)
+    made_up.add_faces(scan, 150, seed=3)
+    write_tracks(scan)
+    speak(project, scan, 5)
+    base = Settings().with_values(VARIANTS.get(name, {"identity_consistency": 0.5}))
+    snapshot = LiveView(project.folder).refresh(base)
+    columns = snapshot.columns
+    for similarity in (None,) if base.matching.sim is None else ("auto", -0.5, 0.02, 0.31, 0.455, 0.62, 0.9):
+        for sharpness in (0.0, 320.0, 4100.0):
+            values = {"sim": similarity, "min_tenengrad": sharpness}
+            (found,) = produce(project, base.with_values(values))
+            shown = browser_keeps(columns, similarity, sharpness, similarity is not None)
+            np.testing.assert_array_equal(shown, found.kept, err_msg=str(values))
+            if similarity is not None:
+                named = [snapshot.names[who] if who >= 0 else None for who in browser_names(columns, similarity)[shown]]
+                assert named == [found.person_name(row) for row in found.kept], values
 
 
 def write_tracks(scan: Any) -> None:
