@@ -18,6 +18,8 @@ STAGE_WORDS = {
     "shots": "Finding shots",
     "scan": "Scanning",
     "tracks": "Linking tracks",
+    "cluster": "Grouping faces by person",
+    "embed": "Embedding faces of",
     "export": "Writing crops",
     "verify": "Verifying",
     "paused": "Waiting for free disk space:",

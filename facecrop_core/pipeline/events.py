@@ -17,6 +17,8 @@ Stage = Literal[
     "shots",
     "scan",
     "tracks",
+    "cluster",
+    "embed",
     "export",
     "verify",
     "paused",
@@ -28,7 +30,8 @@ Stage = Literal[
 class Progress:
     """How far a stage is.
 
-    ``done`` of ``total`` is in bytes while fetching, in seconds of video while scanning and in crops while exporting.
+    ``done`` of ``total`` is in bytes while fetching, in seconds of video while scanning, in faces while embedding and
+    in crops while exporting.
     """
 
     stage: Stage

@@ -27,7 +27,7 @@ from facecrop_core.people.forgetting import (
 )
 from facecrop_core.pipeline.curation import apply_people, excluded_pairs, load_curated
 from facecrop_core.pipeline.grown import BANK_FILE, with_grown
-from facecrop_core.pipeline.project import Project, Scan
+from facecrop_core.pipeline.project import GROUPING_FILES, Project, Scan
 from facecrop_core.pipeline.proof import Evidence, Trace, prove_forgotten
 from facecrop_core.records import Calibration, FaceTable, FloatArray, IntArray
 from facecrop_core.settings import Settings
@@ -114,6 +114,8 @@ def _erase(project: Project, forgetting: Forgetting) -> int:
         path.unlink(missing_ok=True)
     for path in sorted((project.folder / "logs").glob("facecrop.log*")):
         _erase_lines(path, forgetting.names)
+    for name in GROUPING_FILES:  # they hold ids and names of all faces, and can be made again
+        (project.folder / name).unlink(missing_ok=True)
     with PeopleStore(project.people_path) as store:
         finish_forgetting(store, forgetting)
     return crops

@@ -13,6 +13,7 @@ from facecrop_core.files import writing
 from facecrop_core.pipeline.engine import open_engine
 from facecrop_core.pipeline.events import Progress, Watch
 from facecrop_core.pipeline.forget import resume_forgetting
+from facecrop_core.pipeline.grouping import group_after_scan
 from facecrop_core.pipeline.logs import logging_to
 from facecrop_core.pipeline.produce import add_references, write_dataset
 from facecrop_core.pipeline.project import Project
@@ -72,6 +73,7 @@ def run_job(request: JobRequest, watch: Watch | None = None) -> dict[str, Any]:
         result: dict[str, Any] = {"status": "complete", "project": str(project.folder), "videos": []}
         if request.kind != "export":
             result |= scan_all(project, sources, settings, engine, logged)
+            result |= group_after_scan(project, settings, logged)
         if request.out is not None and request.kind != "scan":
             result |= write_dataset(project, settings, request.out, logged)
         result["wall_seconds"] = round(time.perf_counter() - began, 3)

@@ -23,6 +23,9 @@ PROJECT_VERSION = 1
 STAGES_VERSION = 1
 """Raised whenever the code of a scan's stages changes what they store, so that old and new rows never mix."""
 
+GROUPING_FILES = ("groupings.parquet", "logs/log_clustering.csv", "logs/log_classification.csv")
+"""What grouping leaves beside the people, see ``grouping.py``."""
+
 
 class Project:
     """One project folder. ``Project.create`` makes it where needed, ``Project.open`` expects it."""

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facecrop_core.errors import ProjectError, UsageError
 from facecrop_core.files import commit
 from facecrop_core.names import utf8
+from facecrop_core.pipeline.curation import load_curated
 from facecrop_core.pipeline.produce import Produced, produce
 from facecrop_core.pipeline.project import Project
+from facecrop_core.pipeline.seen import people_numbers
 from facecrop_core.records import REASONS
 
 if TYPE_CHECKING:
@@ -52,10 +55,10 @@ def faces_frame(project: Project, with_embeddings: bool = False) -> pd.DataFrame
     everything = produce(project, project.settings)
     if not everything:
         raise ProjectError(f"The project {project.folder} holds no scan.", "Scan a video into it first: facecrop scan.")
-    return pd.concat([_faces_of(produced, with_embeddings) for produced in everything], ignore_index=True)
+    return pd.concat([_faces_of(project, produced, with_embeddings) for produced in everything], ignore_index=True)
 
 
-def _faces_of(produced: Produced, with_embeddings: bool) -> pd.DataFrame:
+def _faces_of(project: Project, produced: Produced, with_embeddings: bool) -> pd.DataFrame:
     import pandas as pd
 
     table, matches = produced.table, produced.matches
@@ -73,7 +76,7 @@ def _faces_of(produced: Produced, with_embeddings: bool) -> pd.DataFrame:
         **{name: table[name] for name in ("laplacian", "brightness", "contrast", "frame_share", "border_px")},
         "track": pd.array(table["track"], dtype="Int64"),
         "shot": pd.array(table["shot"], dtype="Int64"),
-        "cluster": pd.array([None] * len(table), dtype="Int64"),
+        "cluster": _clusters(project, produced),
         "person": names[matches.person],
         "similarity": matches.similarity,
         "margin": matches.margin,
@@ -86,3 +89,9 @@ def _faces_of(produced: Produced, with_embeddings: bool) -> pd.DataFrame:
     if with_embeddings:
         faces["embedding"] = list(table.embeddings)
     return faces
+
+
+def _clusters(project: Project, produced: Produced) -> NDArray[Any]:
+    """``person 3`` for each face [n] of somebody, named or not, by the number that tells people apart; else None."""
+    _, person = people_numbers(produced.matches, load_curated(project, produced.scan, produced.table))
+    return np.array([f"person {number}" if number else None for number in person.tolist()], object)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import field_validator
 
@@ -16,6 +16,14 @@ CLUSTERS_FORM = "a number, a list such as 2,4,6, or a range such as 2-9"
 class ClusteringSettings(Section):
     TITLE = "Clustering"
 
+    group_mode: Literal["auto", "clustering", "classification", "off"] = setting(
+        "auto", "Grouping after a scan", "clustering: faces of nobody known are grouped by person. classification: each "
+        "face goes to the nearest reference. auto: clustering where the project has no references. off: neither.",
+    )  # fmt: skip
+    group_log: bool = setting(
+        False, "Log of the grouping", "Writes log_clustering.csv or log_classification.csv into the project's logs: "
+        "scores of each K-means, or each face's distances to the references.",
+    )  # fmt: skip
     clusters: str | Auto = setting(
         "auto", "Clusters", "How many groups. auto: as many as there are people, faces of nobody in particular stay "
         "unknown. Numbers: K-means; of several the one with the best silhouette is taken. video-to-faces has 2-9.",
