@@ -181,3 +181,14 @@ def test_an_excluded_person_leaves_the_face_to_the_second():
     assert found.person.tolist() == [0, 1] and np.isnan(found.margin[1])
     found = matched([unit(0.8, 0.6)], excluded=[[0, 0], [0, 1]])
     assert (found.person[0], found.best[0]) == (-1, -1) and np.isnan(found.similarity[0])
+
+
+def test_faces_without_embedding_take_the_owner_of_their_track():
+    unknown = np.full(4, np.nan, np.float32)
+    faces = [unit(0.8), unknown, unknown, unknown, unit(0.9), unknown]
+    found = matched(faces, samples=[0, 1, 2, 3, 3, 4], tracks=[2, 2, -1, 2, 5, 2])
+    assert found.person.tolist() == [0, 0, -1, -1, 0, 0]  # one has no track, one's frame has the person already
+    assert np.isnan(found.similarity[1]) and found.best[1] == -1
+    assert matched(faces[:2], tracks=[2, 2], excluded=[[1, 0]]).person.tolist() == [0, -1]
+    assert matched(faces[:2], tracks=[2, 2], sim=0.5).person.tolist() == [0, -1]
+    assert matched([unit(0.45), unknown], tracks=[2, 2]).person.tolist() == [-1, -1]
