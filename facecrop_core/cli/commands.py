@@ -51,7 +51,7 @@ def faces(options: Namespace) -> int:
     from facecrop_core.pipeline.report import save_faces
 
     rows = save_faces(Project.open(options.project), options.out, options.embeddings)
-    return _finish(
+    return finish(
         options,
         {"status": "complete", "faces": rows, "out": str(options.out)},
         f"{rows} faces: {readable(options.out)}",
@@ -81,7 +81,7 @@ def doctor(options: Namespace) -> int:
     from facecrop_core.pipeline.doctor import diagnose
 
     report = diagnose(_settings(options))
-    return _finish(options, report, describe_doctor(report))
+    return finish(options, report, describe_doctor(report))
 
 
 def _settings(options: Namespace, own: dict[str, Any] | None = None) -> Settings:
@@ -111,7 +111,7 @@ def _run_job(kind: Kind, options: Namespace, project: Path, settings: Settings, 
     with make_progress(settings.logging.print_every) as progress, stop_on_interrupt(options.json) as stop:
         result = run_job(request, Watch(progress, stop))
     status = EXIT_PARTIAL if result["status"] == "partial" else EXIT_DONE
-    _finish(options, result, describe_result(result))
+    finish(options, result, describe_result(result))
     return status
 
 
@@ -122,7 +122,7 @@ def _write_help(options: Namespace, settings: Settings) -> None:
     (folder / "facecrop_extract.txt").write_text(options.parser.format_help(), encoding="utf-8")
 
 
-def _finish(options: Namespace, result: dict[str, Any], words: str) -> int:
+def finish(options: Namespace, result: dict[str, Any], words: str) -> int:
     print(json.dumps(result, default=str) if options.json else words, flush=True)
     return EXIT_DONE
 

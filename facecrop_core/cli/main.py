@@ -14,6 +14,7 @@ from typing import Any
 
 from facecrop_core import __version__
 from facecrop_core.cli import commands
+from facecrop_core.cli.people import add_people
 from facecrop_core.errors import CancelledError, FacecropError
 from facecrop_core.names import readable
 from facecrop_core.settings import SECTIONS, FlagParser, add_setting_flags, normalise
@@ -62,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_fetch(names)
     _add_export(names)
     _add_faces(names)
+    add_people(names, _command)
     _add_verify(names)
     _add_models(names)
     doctor = _command(names, "doctor", commands.doctor, "Show versions, the engine in use and why, and free disk.")

@@ -4,11 +4,11 @@ from facecrop_core.people.actions import Action
 from facecrop_core.people.bank import Addition, GrowthRules, ReferenceBank
 from facecrop_core.people.classification import Classification, classify
 from facecrop_core.people.clustering import Clusters, cluster_faces
-from facecrop_core.people.consistency import consistent
+from facecrop_core.people.consistency import consistent, mean_likeness
 from facecrop_core.people.curation import Curation
 from facecrop_core.people.exchange import export_people, import_people
 from facecrop_core.people.kmeans import Grouping, best_grouping, clustering_log_rows, k_means
-from facecrop_core.people.matching import match, rank_people
+from facecrop_core.people.matching import bands, match, people_of, rank_people
 from facecrop_core.people.photos import collect_photos, collect_refs_dir
 from facecrop_core.people.quality import face_quality
 from facecrop_core.people.references import read_references
@@ -37,6 +37,7 @@ __all__ = [
     "StoredReference",
     "Verdict",
     "Why",
+    "bands",
     "best_grouping",
     "classify",
     "cluster_faces",
@@ -50,6 +51,8 @@ __all__ = [
     "import_people",
     "k_means",
     "match",
+    "mean_likeness",
+    "people_of",
     "rank_people",
     "read_references",
     "round_off",

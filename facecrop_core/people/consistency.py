@@ -48,6 +48,19 @@ def consistent(
     return fits
 
 
+def mean_likeness(embeddings: FloatArray, labels: NDArray[Any], calibration: Calibration) -> FloatArray:
+    """Similarity of each face to the mean of its cluster's other faces, float32 [n].
+
+    NaN without a label (−1), without an embedding, and for clusters of one face.
+    """
+    alike = np.full(len(labels), np.nan, np.float32)
+    judged = np.flatnonzero((np.asarray(labels) >= 0) & finite_rows(embeddings))
+    if len(judged):
+        _, place = np.unique(labels[judged], return_inverse=True)
+        alike[judged] = _to_others(embeddings, judged, place, np.ones(len(judged), np.bool_), calibration)
+    return alike
+
+
 def _to_others(
     embeddings: FloatArray, rows: NDArray[Any], place: NDArray[Any], counted: BoolArray, calibration: Calibration
 ) -> FloatArray:

@@ -7,14 +7,18 @@ of the faces belong to unnamed people, which clustering found.
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
 from facecrop_core.errors import ProjectError
-from facecrop_core.people import Curation, PeopleStore
+from facecrop_core.people import Curation, PeopleStore, export_people, import_people
+from facecrop_core.pipeline.curation import lost_verdicts
 from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.seen import ScanPeople, SeenFace, load_view, spread_tracks, worth
 from facecrop_core.settings import Settings
@@ -42,6 +46,9 @@ class PersonSummary:
     @property
     def label(self) -> str:
         return person_label(self.id, self.name)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"id": self.id, "label": self.label, **{k: v for k, v in asdict(self).items() if k != "id"}}
 
 
 class ProjectPeople:
@@ -183,6 +190,48 @@ class ProjectPeople:
         if len(videos) > 1:
             raise ProjectError(f"Track {track} is in several videos.", f"Say which: {videos[0]}:{track}")
         return on
+
+    def tracks_of(self, number: int) -> list[dict[str, Any]]:
+        """Where a person is seen: video, track, first and last second and faces, in order of time; ready for JSON."""
+        found = []
+        for view in self.views:
+            mine = np.flatnonzero(view.person == number)
+            tracks = view.table["track"][mine]
+            for track in dict.fromkeys(tracks.tolist()):
+                times = view.table["time_seconds"][mine[tracks == track]]
+                place = {"video": view.video_name, "track": track if track >= 0 else None}
+                seconds = {"from_seconds": round(float(times[0]), 3), "to_seconds": round(float(times[-1]), 3)}
+                found.append({**place, **seconds, "faces": len(times)})
+        return found
+
+    def said_of(self, number: int) -> dict[str, int]:
+        """How many faces the user put to, or said not to be, a person, by kind of verdict."""
+        return dict(Counter(v.kind for v in self.store.verdicts() if v.person_id == number))
+
+    def lost(self) -> list[dict[str, Any]]:
+        """Verdicts whose face is in no scan in force, and why; ready for JSON."""
+        return [
+            {
+                "kind": lost.verdict.kind,
+                "person": self.label(lost.verdict.person_id or 0) or None,
+                "face_id": lost.verdict.face.face_id,
+                "video_id": lost.verdict.face.video_id,
+                "time_seconds": round(lost.verdict.face.time_seconds, 3),
+                "made_utc": lost.verdict.made_utc,
+                "why": lost.why,
+            }
+            for lost in lost_verdicts(self.project)
+        ]
+
+    def export(self, path: Path, embeddings: bool = False) -> dict[str, int]:
+        """See ``people.export_people``."""
+        return export_people(self.store, path.absolute(), embeddings)
+
+    def take_in(self, path: Path) -> dict[str, int]:
+        """See ``people.import_people``."""
+        counts = import_people(self.store, path)
+        self.refresh()
+        return counts
 
 
 def person_label(number: int, name: str | None) -> str:
