@@ -51,7 +51,7 @@ def classify(
 
     Args:
         embeddings: float32 [n, d], may be a memory map; NaN rows for faces that were not embedded.
-        references: at least one, made by the same model; the class is ``person``.
+        references: at least one, made by the same model; the class is ``person``. Negatives are not asked.
         calibration: of that model.
         enc_oth_thr: from this distance to every reference on, a face is ``other``. ``auto``: where the model is not
             even unsure. None: there is no such class.
@@ -59,6 +59,7 @@ def classify(
     Raises:
         ValueError: there is no reference.
     """
+    references = [r for r in references if not r.negative]
     if not references:
         raise ValueError("classify needs at least one reference")
     names = tuple(dict.fromkeys(r.person for r in references))

@@ -119,7 +119,7 @@ def _segments(vectors: FloatArray, metric: Metric, border: float, single: float)
         cuts = _switches(piece, metric, border, single)
         segment[start : start + PIECE_FACES] = count + np.searchsorted(cuts, np.arange(len(piece)), side="right")
         count += len(cuts) + 1
-    return segment
+    return np.unique(segment, return_inverse=True)[1].astype(np.int64)  # two cuts can fall on one place
 
 
 def _switches(vectors: FloatArray, metric: Metric, border: float, single: float) -> list[int]:
@@ -142,7 +142,8 @@ def _switches(vectors: FloatArray, metric: Metric, border: float, single: float)
         del bounds[best + 1]
     edges = [*starts[bounds[:-1]], len(vectors)]
     segments = _means(vectors, np.array(edges[:-1]), metric)
-    return [_sharpen(vectors, edges[i : i + 3], segments[i : i + 2], metric, size) for i in range(len(edges) - 2)]
+    cuts = [_sharpen(vectors, edges[i : i + 3], segments[i : i + 2], metric, size) for i in range(len(edges) - 2)]
+    return sorted(cuts)
 
 
 def _sharpen(vectors: FloatArray, edges: list[Any], sides: FloatArray, metric: Metric, reach: int) -> int:

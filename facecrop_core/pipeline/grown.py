@@ -53,11 +53,11 @@ def with_grown(scan: Scan, references: Sequence[Reference], settings: Settings) 
 
 
 def grown_references(scan: Scan, references: Sequence[Reference], origin: Origin | None = None) -> list[Reference]:
-    """What grew in a scan from these references, from one origin or from all."""
+    """What grew in a scan from these references, from one origin or from all. Nothing grows from negatives."""
     bank = scan.content.get("bank")
     if bank is None:
         return []
-    if bank["references"] != references_digest(references):
+    if bank["references"] != references_digest([r for r in references if not r.negative]):
         log.info("The grown references of %s belong to other references, and are not used.", scan.video.path.name)
         return []
     return [r for o, of_origin in _load(scan).items() for r in of_origin if origin in (None, o)]
@@ -84,7 +84,7 @@ def grow_in_scan(scan: Scan, references: Sequence[Reference], settings: Settings
     engine = scan.engine
     calibration = Calibration(engine["metric"], engine["match"], engine["unsure"], engine["det_thresh"])
     rules = growth_rules(settings.prescan, calibration)
-    asked = {"references": references_digest(references), **asdict(rules)}
+    asked = {"references": references_digest(references), "embedded": scan.content.get("embedded"), **asdict(rules)}
     if scan.content.get("bank_growth") == asked:
         return False
     before = grown_references(scan, references, "prescan")

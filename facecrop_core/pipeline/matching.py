@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from facecrop_core.people import consistent, match
+from facecrop_core.people import consistent, face_quality, match, people_of
 from facecrop_core.pipeline.curation import Curated, apply_people, excluded_pairs
 from facecrop_core.pipeline.grown import with_grown
 from facecrop_core.pipeline.project import Scan
@@ -36,13 +36,13 @@ def who_is_who(
 ) -> Matches:
     """Matching and, unless ``sim`` is off, what the user said; remembered with the table."""
     calibration, bank = calibration_of(scan), with_grown(scan, references, settings)
-    names = tuple(dict.fromkeys(r.person for r in bank))
+    names = people_of(bank)
     key = "matches", references_digest(bank), names, calibration, settings.matching, curated.people_digest, by_tracks
 
     def matched() -> Matches:
         samples, tracks = table["sample"], table["track"] if by_tracks else None
-        excluded = excluded_pairs(curated, names, samples)
-        found = match(table.embeddings, samples, bank, calibration, settings.matching, tracks, excluded)
+        excluded, quality = excluded_pairs(curated, names, samples), face_quality(table.columns, calibration.det_thresh)
+        found = match(table.embeddings, samples, bank, calibration, settings.matching, tracks, excluded, quality)
         return found if settings.matching.sim is None else apply_people(found, curated, samples)
 
     return remembered(table, key, matched)

@@ -78,7 +78,7 @@ def add_references(
 
 
 def project_references(project: Project, scan: Scan) -> list[Reference]:
-    """The project's references for the model that a scan was made with.
+    """The project's references for the model that a scan was made with, negatives too.
 
     Raises:
         ReferencesError: there are references, but only another model's.
@@ -86,7 +86,7 @@ def project_references(project: Project, scan: Scan) -> list[Reference]:
     if not project.people_path.exists():
         return []
     with PeopleStore(project.people_path) as store:
-        references = store.references(str(scan.engine["embedder_sha256"]))
+        references = store.references(str(scan.engine["embedder_sha256"]), negatives=True)
         if not references and store.names():
             raise ReferencesError(
                 "The project's references were made with another model than the scan.",

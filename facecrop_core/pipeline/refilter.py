@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from facecrop_core.people import people_of
 from facecrop_core.pipeline.curation import KEEP, Curated, named_by_clusters, nothing_said
 from facecrop_core.pipeline.produce import evaluate
 from facecrop_core.pipeline.project import Scan
@@ -60,7 +61,7 @@ def slider_columns(
 ) -> SliderColumns:
     """Evaluate everything but the two sliders. Where ``sim`` is off, references are ignored, as in ``evaluate``."""
     curated = curated or nothing_said(len(table))
-    matching = bool(references or curated.wanted) and settings.matching.sim is not None
+    matching = bool(people_of(references) or curated.wanted) and settings.matching.sim is not None
     lowest = settings.with_values(
         {"sim": LOWEST_SIMILARITY if matching else None, "min_tenengrad": 0.0, "max_per_frame": None}
     )

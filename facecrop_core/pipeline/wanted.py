@@ -24,10 +24,7 @@ def wanted_references(project: Project, embedder_sha256: str, settings: PrescanS
     Raises:
         SettingsError: a pre-scan is to look for them, and there are none.
     """
-    references: list[Reference] = []
-    if project.people_path.exists():
-        with PeopleStore(project.people_path) as store:
-            references = store.references(embedder_sha256)
+    references = stored_references(project, embedder_sha256)
     if settings.prescan and not references:
         raise SettingsError(
             "A pre-scan looks for wanted people, but the project has no references made with this model.",
@@ -36,9 +33,22 @@ def wanted_references(project: Project, embedder_sha256: str, settings: PrescanS
     return references
 
 
+def stored_references(project: Project, embedder_sha256: str) -> list[Reference]:
+    """The project's references of this model; none where it has none."""
+    if not project.people_path.exists():
+        return []
+    with PeopleStore(project.people_path) as store:
+        return store.references(embedder_sha256)
+
+
 def references_digest(references: Sequence[Reference]) -> str:
-    """Which people, by which embeddings; the order does not matter."""
-    rows = sorted(r.person.encode() + b"\0" + np.asarray(r.embedding, "<f4").tobytes() for r in references)
+    """Which people, by which embeddings, trusted how far; the order does not matter."""
+
+    def row(r: Reference) -> bytes:
+        rest = b"" if not r.negative and r.confidence == 1 else f"\0{r.negative}\0{r.confidence:.6f}".encode()
+        return r.person.encode() + b"\0" + np.asarray(r.embedding, "<f4").tobytes() + rest
+
+    rows = sorted(map(row, references))
     return hashlib.blake2b(b"\0\0".join(rows), digest_size=16).hexdigest()
 
 
