@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from facecrop_core.measure import measure_face
 from facecrop_core.pipeline.passes import Passes
 from facecrop_core.pixels import covered_region, encode_image, region_bgr, resize_to, warp
-from facecrop_core.records import Engine, Faces, FloatArray, Frame, Image
+from facecrop_core.records import Embedder, Engine, Faces, FloatArray, Frame, Image
 from facecrop_core.settings.sections import DetectionSettings
 from facecrop_core.table import SIGNATURE_SIZE, FaceRow, SampleRow
 
@@ -40,9 +40,14 @@ class FaceMaker:
         auto = settings.det_thresh == "auto"
         self.threshold = engine.calibration.det_thresh if auto else float(settings.det_thresh)
         self._passes = Passes(engine.detector, settings, self.threshold, area)
+        self._unknown = np.full(engine.embedder.dimensions, np.nan, np.float32)
 
     def rows(self, frames: list[Frame]) -> list[SampleRow]:
         """One row per frame. The frames are given back as soon as their pixels are no longer needed."""
+        return self.embed(self.look(frames))
+
+    def look(self, frames: list[Frame]) -> list[SampleRow]:
+        """The rows before their faces are embedded: each still has its chip."""
         try:
             found = self._passes.find(frames)
             faces = [self._in_source(frame, f) for frame, f in zip(frames, found, strict=True)]
@@ -51,38 +56,42 @@ class FaceMaker:
         finally:
             for frame in frames:
                 frame.release()
-        chips = [p.chip for of_frame in pixels for p in of_frame]
-        vectors = iter(self.engine.embedder.embed(np.stack(chips)) if chips else ())
         return [
             SampleRow(
                 frame.sample,
                 frame.frame,
                 frame.time_seconds,
                 signature,
-                [_row(f, i, p, next(vectors)) for i, p in enumerate(of_frame)],
+                [replace(_row(f, i, p, self._unknown), chip=p.chip) for i, p in enumerate(of_frame)],
             )
             for frame, f, of_frame, signature in zip(frames, faces, pixels, signatures, strict=True)
         ]
+
+    def embed(self, rows: list[SampleRow]) -> list[SampleRow]:
+        """The same rows; faces whose chip is there are embedded."""
+        chips = [face.chip for row in rows for face in row.faces if face.chip is not None]
+        if not chips:
+            return rows
+        vectors = iter(self.engine.embedder.embed(np.stack(chips)))
+
+        def embedded(face: FaceRow) -> FaceRow:
+            return face if face.chip is None else replace(face, embedding=next(vectors), chip=None)
+
+        return [replace(row, faces=[embedded(face) for face in row.faces]) for row in rows]
 
     def find(self, frames: list[Frame]) -> list[tuple[Faces, FloatArray]]:
         """Faces in source pixels and their embeddings [n, d], frame by frame, and nothing else about them."""
         found = self._passes.find(frames)
         faces = [self._in_source(frame, f) for frame, f in zip(frames, found, strict=True)]
-        chips = [self._chip(frame, p) for frame, f in zip(frames, faces, strict=True) for p in f.landmarks_xy]
-        dimensions = self.engine.embedder.dimensions
-        vectors = self.engine.embedder.embed(np.stack(chips)) if chips else np.zeros((0, dimensions), np.float32)
+        embedder = self.engine.embedder
+        chips = [cut_chip(frame, p, embedder) for frame, f in zip(frames, faces, strict=True) for p in f.landmarks_xy]
+        vectors = embedder.embed(np.stack(chips)) if chips else np.zeros((0, embedder.dimensions), np.float32)
         ends = np.cumsum([len(f) for f in faces])
         return list(zip(faces, np.split(vectors, ends[:-1]), strict=True))
 
     def row(self, frame: Frame, faces: Faces, index: int, embedding: FloatArray) -> FaceRow:
         """All that a scan stores of one of the faces that ``find`` gave."""
         return _row(faces, index, self._cut(frame, faces, index), embedding)
-
-    def _chip(self, frame: Frame, landmarks_xy: FloatArray) -> Image:
-        embedder = self.engine.embedder
-        matrix = embedder.chip_matrix(landmarks_xy)
-        image, left, top = region_bgr(frame, *covered_region(matrix, embedder.chip_size))
-        return warp(image, (left, top), matrix, embedder.chip_size)
 
     def _in_source(self, frame: Frame, found: Faces) -> Faces:
         """Faces in source pixels, without those that are too small or too near the border of what was looked at."""
@@ -112,6 +121,13 @@ class FaceMaker:
             encode_image(resize_to(thumb, THUMB_SIZE, THUMB_SIZE), "jpeg", THUMB_QUALITY),
             measure_face(image, (left, top), box, landmarks, estimated, (frame.width, frame.height)),
         )
+
+
+def cut_chip(frame: Frame, landmarks_xy: FloatArray, embedder: Embedder) -> Image:
+    """The aligned face that goes into the embedder, from five points [5, 2] in source pixels."""
+    matrix = embedder.chip_matrix(landmarks_xy)
+    image, left, top = region_bgr(frame, *covered_region(matrix, embedder.chip_size))
+    return warp(image, (left, top), matrix, embedder.chip_size)
 
 
 def make_signature(canvas: Image) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,11 +15,13 @@ from facecrop_core.pipeline.engine import open_engine
 from facecrop_core.pipeline.events import Progress, Watch
 from facecrop_core.pipeline.forget import resume_forgetting
 from facecrop_core.pipeline.grouping import group_after_scan
+from facecrop_core.pipeline.late import complete_project
 from facecrop_core.pipeline.logs import logging_to
 from facecrop_core.pipeline.produce import add_references, write_dataset
 from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.queue import scan_all
 from facecrop_core.pipeline.workers import model_threads
+from facecrop_core.records import Engine
 from facecrop_core.settings import Settings
 from facecrop_core.sources import absolute_name, find_sources
 from facecrop_core.volumes import check_mounted
@@ -66,7 +69,7 @@ def run_job(request: JobRequest, watch: Watch | None = None) -> dict[str, Any]:
         project.settings = settings
         project.save()
         resume_forgetting(project)
-        engine = open_engine(settings, threads=model_threads(settings)) if request.references else None
+        engine = _engine(None, settings) if request.references else None
         if engine is not None:
             logged.send(Progress("references"))
             add_references(project, request.references, engine, settings, logged, request.references_recursive)
@@ -75,10 +78,16 @@ def run_job(request: JobRequest, watch: Watch | None = None) -> dict[str, Any]:
             result |= scan_all(project, sources, settings, engine, logged)
             result |= group_after_scan(project, settings, logged)
         if request.out is not None and request.kind != "scan":
+            complete_project(project, settings, partial(_engine, engine, settings), logged)
             result |= write_dataset(project, settings, request.out, logged)
         result["wall_seconds"] = round(time.perf_counter() - began, 3)
         logged.send(Progress("done", faces=result.get("faces", 0), saved=result.get("saved", 0)))
     return result
+
+
+def _engine(engine: Engine | None, settings: Settings) -> Engine:
+    """The models, opened where they are not yet."""
+    return engine or open_engine(settings, threads=model_threads(settings))
 
 
 def _check_out(out: Path | None) -> None:

@@ -6,18 +6,19 @@ import dataclasses
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 from facecrop_core.errors import CancelledError, DecodeError, DiskFullError
 from facecrop_core.pipeline.disk import DiskPatience
 from facecrop_core.pipeline.events import Note, Pace, Progress, Watch
 from facecrop_core.pipeline.faces import FaceMaker, batches
+from facecrop_core.pipeline.picking import Picking
 from facecrop_core.pipeline.plans import Look
 from facecrop_core.pipeline.sparing import GROUP, SparingLook, is_sparing, shot_groups
-from facecrop_core.pipeline.workers import crew_of, in_order
+from facecrop_core.pipeline.workers import Crew, crew_of, in_order
 from facecrop_core.records import Coverage, Engine, Frame, Video
 from facecrop_core.settings import Settings
-from facecrop_core.table import SampleRow, ScanWriter
+from facecrop_core.table import SampleRow, ScanReader, ScanWriter, read_samples
 from facecrop_core.video import VideoReader
 
 log = logging.getLogger(__name__)
@@ -38,16 +39,18 @@ def look_through(
     """Decode, look and store until the video ends. On any end, what was looked at is committed.
 
     A child process decodes, workers look at the frames, and this thread stores what they found, in the order of time.
+    Where only some faces are embedded, it also chooses which, and workers embed them in a second round.
 
     Raises:
         SourceError, DecodeError: see ``VideoReader``. CancelledError: ``watch.stop`` was set.
     """
     if writer.next_sample > 0:
         watch.send(Note("info", f"Going on with the scan of {video.path.name} at {writer.resume_seconds:.1f} s."))
-    maker, crew = FaceMaker(engine, settings.detection, look.area), crew_of(settings, engine)
-    sparing = is_sparing(settings.detection)
-    if sparing:
+    crew = crew_of(settings, engine)
+    if is_sparing(settings.detection):
         crew = dataclasses.replace(crew, frames_at_once=GROUP)
+    maker = FaceMaker(engine, settings.detection, look.area)
+    picking = None if settings.runtime.embed == "all" else _picking(writer, video, engine)
     total, start = look.total_seconds(video), max(look.start_seconds, writer.resume_seconds)
     pace = Pace(total, start)
     with VideoReader(
@@ -61,11 +64,9 @@ def look_through(
         hwaccel=engine.decoder,
     ) as reader:
         frames = _from_sample(reader, writer.next_sample)
-        groups = shot_groups(frames) if sparing else batches(frames, crew.frames_at_once)
-        rows_of = SparingLook(maker, settings.detection).rows if sparing else maker.rows
         try:
             committed = time.perf_counter()
-            with closing(in_order(rows_of, groups, crew.workers)) as found:
+            with _rows(frames, maker, picking, crew) as found:
                 for rows in found:
                     for row in rows:
                         writer.add(row)
@@ -81,6 +82,32 @@ def look_through(
         except (CancelledError, DecodeError):
             at_last(writer.flush)
             raise
+
+
+@contextmanager
+def _rows(
+    frames: Iterator[Frame], maker: FaceMaker, picking: Picking | None, crew: Crew
+) -> Iterator[Iterator[list[SampleRow]]]:
+    """The frames' rows, group by group, from workers; only faces that are picked are embedded, in a second round."""
+    sparing = is_sparing(maker.settings)
+    groups = shot_groups(frames) if sparing else batches(frames, crew.frames_at_once)
+    look = maker.rows if picking is None else maker.look
+    rows_of = SparingLook(look, maker.settings).rows if sparing else look
+    with closing(in_order(rows_of, groups, crew.workers)) as looked:
+        if picking is None:
+            yield looked
+            return
+        with closing(in_order(maker.embed, map(picking.rows, looked), crew.workers)) as embedded:
+            yield embedded
+
+
+def _picking(writer: ScanWriter, video: Video, engine: Engine) -> Picking:
+    """What chooses the faces to embed, as it was when the scan was interrupted."""
+    picking = Picking(engine.calibration.det_thresh)
+    if writer.stored_samples:
+        reader = ScanReader(writer.folder, video, writer.embedder_sha256)
+        picking.replay(reader.table(), read_samples(writer.folder))
+    return picking
 
 
 def at_last(write: Callable[[], object]) -> None:

@@ -60,6 +60,7 @@ def scan_all(
         "videos": rows,
         "samples": sum(row.get("samples", 0) for row in rows),
         "faces": sum(row.get("faces", 0) for row in rows),
+        "embedded": sum(row.get("embedded", 0) for row in rows),
         "seconds": round(sum(row.get("seconds", 0.0) for row in rows), 3),
     }
 
@@ -188,6 +189,7 @@ def _describe(path: Path, result: ScanResult) -> dict[str, Any]:
         "reused": result.reused,
         "samples": result.samples,
         "faces": result.faces,
+        "embedded": result.scan.content.get("embedded", result.faces),
         "seconds": round(result.seconds, 3),
         "coverage": result.scan.content["coverage"],
         "engine": result.scan.engine["name"],

@@ -15,16 +15,17 @@ from facecrop_core.pipeline.disk import DiskPatience, scan_bytes, warn_of_little
 from facecrop_core.pipeline.engine import engine_identity, open_engine
 from facecrop_core.pipeline.events import Note, Progress, Watch
 from facecrop_core.pipeline.grown import grow_in_scan
+from facecrop_core.pipeline.late import complete_scan
 from facecrop_core.pipeline.looking import at_last, look_through
 from facecrop_core.pipeline.plans import Look, check_wanted, make_look
 from facecrop_core.pipeline.prescan import narrow, whole_coverage
 from facecrop_core.pipeline.project import Project, Scan, coverage_to_json, make_scan_key
+from facecrop_core.pipeline.tracking import has_tracks, write_tracks
 from facecrop_core.pipeline.wanted import references_digest, wanted_references
 from facecrop_core.pipeline.workers import model_threads
-from facecrop_core.records import Engine, Metric, Reference, Video
+from facecrop_core.records import Engine, Reference, Video
 from facecrop_core.settings import Settings
-from facecrop_core.table import ScanWriter, commit_table, read_samples
-from facecrop_core.track import LinkRules, link_tracks, number_shots
+from facecrop_core.table import ScanWriter
 from facecrop_core.video import probe, video_to_json
 
 
@@ -71,16 +72,13 @@ def scan(
     """
     watch = watch or Watch()
     began = time.perf_counter()
+    engine_of = engine_of or (lambda: open_engine(settings, threads=model_threads(settings)))
     task = _make_task(video_path, project, settings)
     video, existing = task.video, task.existing
     if existing is not None and existing.finished:
-        watch.send(Note("info", f"{video.path.name} was already scanned with these settings; nothing to do."))
-        project.use_scan(video, task.folder.name)
-        if grow_in_scan(existing, task.references, settings):
-            existing.save()
-        return _result(existing, True, time.perf_counter(), began)
+        return _use_again(project, task, settings, engine_of, watch, began)
     watch.send(Progress("models", video.path.name))
-    engine = engine_of() if engine_of is not None else open_engine(settings, threads=model_threads(settings))
+    engine = engine_of()
     loaded = time.perf_counter()
     watch.check_cancelled()
     warn_of_little_space(project.folder, scan_bytes(video, settings), watch)
@@ -91,6 +89,34 @@ def scan(
     record = patient(lambda: _start(project, task, settings, engine, look))
     _carry_out(record, look, task.references, settings, engine, watch, patient)
     return _result(record, False, loaded, began)
+
+
+def _use_again(
+    project: Project,
+    task: _Task,
+    settings: Settings,
+    engine_of: Callable[[], Engine],
+    watch: Watch,
+    began: float,
+) -> ScanResult:
+    """Put a finished scan in force, and embed what these settings want embedded beyond what it has."""
+    record, name = task.existing, task.video.path.name
+    assert record is not None
+    project.use_scan(task.video, task.folder.name)
+    loaded = time.perf_counter()
+
+    def opened() -> Engine:
+        nonlocal loaded
+        watch.send(Progress("models", name))
+        engine, loaded = engine_of(), time.perf_counter()
+        return engine
+
+    completed = complete_scan(record, task.references, settings, opened, watch)
+    if not completed:
+        watch.send(Note("info", f"{name} was already scanned with these settings; nothing to do."))
+    if grow_in_scan(record, task.references, settings):
+        record.save()
+    return _result(record, not completed, loaded, began)
 
 
 def _make_task(video_path: Path, project: Project, settings: Settings) -> _Task:
@@ -121,7 +147,10 @@ def _carry_out(
         coverage = look_through(patient, writer, record.video, look, settings, engine, watch)
         watch.send(Progress("tracks", record.video.path.name, faces=writer.stored_faces))
         watch.check_cancelled()
-        patient(lambda: write_tracks(record, engine))
+        reader = record.reader()
+        if not has_tracks(reader.table()):  # else a run was cut short behind this, perhaps while it embedded the rest
+            patient(lambda: write_tracks(record, reader.table()))
+        complete_scan(record, references, settings, lambda: engine, watch, reader)
         patient(lambda: grow_in_scan(record, references, settings))
     except CancelledError:
         record.content["status"] = "cancelled"
@@ -134,6 +163,7 @@ def _carry_out(
         "faces": writer.stored_faces,
         "coverage": coverage_to_json(coverage),
     }
+    patient(reader.store_joined)
     patient(record.save)
 
 
@@ -172,6 +202,7 @@ def _start(project: Project, task: _Task, settings: Settings, engine: Engine, lo
             },
             "samples": 0,
             "faces": 0,
+            "embedded": 0,
             "coverage": None,
         }
         | known,
@@ -179,19 +210,3 @@ def _start(project: Project, task: _Task, settings: Settings, engine: Engine, lo
     record.save()
     project.use_scan(task.video, task.folder.name)
     return record
-
-
-def write_tracks(record: Scan, engine: Engine) -> None:
-    """Number the shots and link the faces of a scan; can be done again at any time."""
-    import numpy as np
-    import pyarrow as pa
-
-    metric: Metric = engine.calibration.metric
-    table = record.reader().table()
-    samples = read_samples(record.folder)
-    shot_of_sample = number_shots(samples["signature"])
-    shots = shot_of_sample[np.searchsorted(samples["sample"], table["sample"])]
-    rules = LinkRules(least_similarity=engine.calibration.unsure)
-    tracks = link_tracks(table["time_seconds"], shots, table.boxes_xyxy, table.embeddings, metric, rules)
-    rows = pa.table({"face_id": pa.array(table["face_id"], pa.string()), "track": tracks, "shot": shots})
-    commit_table(record.folder / "tracks.parquet", rows)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facecrop_core.pipeline.faces import FaceMaker, make_signature
+from facecrop_core.pipeline.faces import make_signature
 from facecrop_core.records import Frame
 from facecrop_core.settings.sections import DetectionSettings
 from facecrop_core.table import SampleRow
@@ -43,10 +43,10 @@ def shot_groups(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
 
 
 class SparingLook:
-    """Rows of a group's frames, of which only some are looked at."""
+    """Rows of a group's frames, of which only some are looked at, by ``look``, which gives the frames back."""
 
-    def __init__(self, maker: FaceMaker, settings: DetectionSettings) -> None:
-        self._maker, self._stride, self._tolerance = maker, settings.empty_stride, settings.reuse_unchanged
+    def __init__(self, look: Callable[[list[Frame]], list[SampleRow]], settings: DetectionSettings) -> None:
+        self._look, self._stride, self._tolerance = look, settings.empty_stride, settings.reuse_unchanged
 
     def rows(self, frames: list[Frame]) -> list[SampleRow]:
         """One row per frame; the frames are given back."""
@@ -54,7 +54,7 @@ class SparingLook:
             same_as = self._same_as(frames)
             others = [(frame, make_signature(frame.canvas)) for frame in frames]
             distinct = [frame for index, frame in enumerate(frames) if same_as[index] == index]
-            rows = {row.sample: row for row in self._look(distinct)}
+            rows = {row.sample: row for row in self._look_at(distinct)}
         finally:
             for frame in frames:
                 frame.release()
@@ -83,14 +83,14 @@ class SparingLook:
                 shown = picture
         return same_as
 
-    def _look(self, frames: list[Frame]) -> list[SampleRow]:
+    def _look_at(self, frames: list[Frame]) -> list[SampleRow]:
         if self._stride is None or len(frames) <= self._stride:
-            return self._maker.rows(frames)
+            return self._look(frames)
         first = [frame for index, frame in enumerate(frames) if index % self._stride == 0 or frame is frames[-1]]
         rest = [frame for index, frame in enumerate(frames) if index % self._stride and frame is not frames[-1]]
         empty = [SampleRow(f.sample, f.frame, f.time_seconds, make_signature(f.canvas)) for f in rest]
-        rows = self._maker.rows(first)
-        return rows + (self._maker.rows(rest) if any(row.faces for row in rows) else empty)
+        rows = self._look(first)
+        return rows + (self._look(rest) if any(row.faces for row in rows) else empty)
 
 
 def _compared(frame: Frame) -> NDArray[np.int16]:

@@ -58,6 +58,11 @@ class RuntimeSettings(Section):
         "auto", "Embedding batch", "Faces that go through the embedder together. auto: four for each core, 64 on a "
         "GPU; halved where its memory does not suffice.", unit="faces", ge=1, le=512, step=1,
     )  # fmt: skip
+    embed: Literal["all", "track", "needed"] = setting(
+        "all", "Embed", "Which faces get an embedding. track: the best of each track, one a second at least; where sim "
+        "is auto, the others take their track's person. needed: then also all faces of tracks that may show a person "
+        "of the references. What is missing can be made later, without looking for faces again.",
+    )  # fmt: skip
     hwaccel: Literal["off", "auto", "cuda", "vaapi", "videotoolbox", "d3d11va", "dxva2", "vulkan"] = setting(
         "off", "Hardware decoding", "Decodes on a graphics card. auto: on the first device that works. What it cannot "
         "decode, and interlaced films, the processor decodes. Damaged places are told less exactly than by the "

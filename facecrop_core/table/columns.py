@@ -23,6 +23,9 @@ PROOF = b"facecrop.proof"
 """Key in a frames part's metadata: JSON with ``files``, the digests of the part's other files by their path below the
 scan's folder, and ``thumbs``, where the part's thumbnails begin and end in the pack, and their digest."""
 
+LINKED = b"facecrop.linked"
+"""Key in tracks.parquet's metadata: how many of the faces had an embedding when they were linked."""
+
 JOINED = b"facecrop.joined"
 """Key in joined.parquet's metadata, see ``joined.py``."""
 

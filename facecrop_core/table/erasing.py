@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facecrop_core.files import commit, flush_to_disk, writing
+from facecrop_core.files import flush_to_disk, writing
 from facecrop_core.table.columns import PROOF, digest, part_files
 from facecrop_core.table.joined import joined_paths
+from facecrop_core.table.late import commit_vectors, erase_late
 from facecrop_core.table.parts import commit_table, file_digest, read_table
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def erase_faces(folder: Path, embedder_sha256: str, face_ids: Collection[str]) -
         return
     for path in joined_paths(folder, embedder_sha256):  # it only repeats the parts
         path.unlink(missing_ok=True)
+    erase_late(folder, embedder_sha256, gone)
     ends = [0]
     for path in sorted((folder / "frames").glob("*.parquet")):
         faces = folder / "faces" / path.name
@@ -85,11 +87,7 @@ def _keep_vectors(path: Path, stay: np.ndarray[Any, np.dtype[np.bool_]]) -> None
     if len(vectors) != len(stay):  # done before; the faces file was not reached then
         return
 
-    def write(part: Path) -> None:
-        with part.open("wb") as file:
-            np.save(file, vectors[stay])
-
-    commit(path, write)
+    commit_vectors(path, vectors[stay])
 
 
 def _agrees(folder: Path, frames: pa.Table, files: list[Path]) -> bool:

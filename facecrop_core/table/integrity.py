@@ -13,6 +13,7 @@ import numpy as np
 from facecrop_core.files import PART_SUFFIX
 from facecrop_core.table.columns import PROOF, digest, part_files
 from facecrop_core.table.joined import joined_paths, joined_proof, parts_digest
+from facecrop_core.table.late import late_paths
 from facecrop_core.table.parts import file_digest, read_table
 
 if TYPE_CHECKING:
@@ -51,7 +52,10 @@ def check_scan_folder(folder: Path, embedder_sha256: str, finished: bool) -> Ite
         ids += check.face_ids
         thumbs_end = max(thumbs_end, check.thumbs_end)
     yield from _check_tracks(folder / "tracks.parquet", ids if intact else None, finished)
-    yield from _check_joined(folder, embedder_sha256, frames, ids if intact else None)
+    late = late_paths(folder, embedder_sha256)
+    for path in late:
+        yield from _check_late(path, set(ids) if intact else None)
+    yield from _check_joined(folder, embedder_sha256, [*frames, *late], ids if intact else None)
     yield from _orphans(folder, {path.stem for path in frames}, embedder_sha256)
     size = (folder / "thumbs.pack").stat().st_size if (folder / "thumbs.pack").exists() else 0
     if intact and size > thumbs_end:
@@ -149,8 +153,26 @@ def _check_tracks(path: Path, face_ids: list[str] | None, finished: bool) -> Ite
         yield Finding("damaged", path, f"its {len(ids)} rows do not match the scan's {len(face_ids)} faces")
 
 
+def _check_late(path: Path, face_ids: set[str] | None) -> Iterator[Finding]:
+    """Embeddings that were made later. ``face_ids``: the scan's; None where they are not all known."""
+    vectors = path.with_suffix(".npy")
+    words = "its faces count as not embedded"
+    try:
+        rows = read_table(path, verify=True)
+        stored = json.loads((rows.schema.metadata or {}).get(PROOF, b"{}")).get("files", {})
+        ids = rows["face_id"].to_pylist()
+        if not vectors.exists():
+            yield Finding("missing", vectors, f"the file is gone; {words}")
+        elif file_digest(vectors) != stored.get(vectors.name):
+            yield Finding("changed", vectors, "its content is not what was stored")
+        elif face_ids is not None and not face_ids.issuperset(ids):
+            yield Finding("damaged", path, "it speaks of faces that the scan does not have")
+    except (OSError, ValueError, KeyError) as error:
+        yield Finding("damaged", path, f"{_because(error)}; {words}")
+
+
 def _check_joined(
-    folder: Path, embedder_sha256: str, frames: list[Path], face_ids: list[str] | None
+    folder: Path, embedder_sha256: str, parts: list[Path], face_ids: list[str] | None
 ) -> Iterator[Finding]:
     """Both files only repeat the parts: what is lost of them is read from there, but what is changed would be read."""
     path, vectors = joined_paths(folder, embedder_sha256)
@@ -165,7 +187,7 @@ def _check_joined(
     except (OSError, ValueError, KeyError) as error:
         yield Finding("damaged", path, f"{_because(error)}; {words}")
         return
-    if proof.get("parts") != parts_digest(frames):
+    if proof.get("parts") != parts_digest(parts):
         yield Finding("orphaned", path, "the scan has other parts by now; the next scan replaces it", harmless=True)
     elif not vectors.exists():
         yield Finding("missing", vectors, "it only repeated the scan's parts", harmless=True)
@@ -179,6 +201,7 @@ def _orphans(folder: Path, parts: set[str], embedder_sha256: str) -> Iterator[Fi
     """Files in the parts' folders that no committed part owns."""
     owned = {folder / name for number in parts for name in part_files(number, embedder_sha256)}
     owned |= {folder / "frames" / f"{number}.parquet" for number in parts} | set(joined_paths(folder, embedder_sha256))
+    owned |= {file for path in late_paths(folder, embedder_sha256) for file in (path, path.with_suffix(".npy"))}
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder).parts[0] in ("frames", "faces", "embeddings", "measures")
         if path.is_file() and (path.name.endswith(PART_SUFFIX) or (inside and path not in owned)):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from facecrop_core.files import commit
 from facecrop_core.records import FloatArray
 from facecrop_core.table.columns import JOINED
+from facecrop_core.table.late import fill_late
 from facecrop_core.table.parts import commit_table, file_digest, read_table
 
 log = logging.getLogger(__name__)
@@ -31,13 +32,13 @@ def joined_paths(folder: Path, embedder_sha256: str) -> tuple[Path, Path]:
     return folder / "joined.parquet", folder / "embeddings" / embedder_sha256 / "joined.npy"
 
 
-def parts_digest(frames: Sequence[Path]) -> str:
-    """Which parts a scan has, by the names and sizes of their ``frames`` files.
+def parts_digest(parts: Sequence[Path]) -> str:
+    """Which parts a scan has, by the names and sizes of those files by which they count: ``frames``, and late ids.
 
     Parts change only where faces are erased, and then the joined files are removed first.
     """
-    parts = [(path.name, path.stat().st_size) for path in frames]
-    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
+    sizes = [(path.name, path.stat().st_size) for path in parts]
+    return hashlib.blake2b(json.dumps(sizes).encode(), digest_size=16).hexdigest()
 
 
 def joined_proof(path: Path) -> dict[str, str]:
@@ -58,6 +59,7 @@ def store_joined(
     frames: Sequence[Path],
     columns: dict[str, NDArray[Any]],
     embedding_parts: Sequence[Path],
+    late: Sequence[Path] = (),
 ) -> None:
     """Write both files; the caller holds the project.
 
@@ -65,6 +67,7 @@ def store_joined(
         frames: the ``frames`` files of all parts.
         columns: all rows, as ``FaceTable`` has them.
         embedding_parts: the parts' arrays, in order; read one after the other.
+        late: the late parts, which fill rows of these.
 
     Raises:
         DiskFullError, OutputError: it can be tried again.
@@ -80,6 +83,10 @@ def store_joined(
             np.lib.format.write_array_header_1_0(file, header)
             for source in embedding_parts:
                 file.write(np.ascontiguousarray(np.load(source), "<f4").data)
+        if late:
+            rows_on_disk = np.load(part, mmap_mode="r+")
+            fill_late(rows_on_disk, columns["face_id"], late)
+            rows_on_disk.flush()
 
     def check(part: Path) -> None:
         if np.load(part, mmap_mode="r").shape != (rows, dimensions):
@@ -88,25 +95,25 @@ def store_joined(
     commit(vectors, write, check)
     points = pa.FixedSizeListArray.from_arrays(columns["landmarks"].ravel(), 10)
     arrays = {name: points if name == "landmarks" else pa.array(values) for name, values in columns.items()}
-    proof = {"parts": parts_digest(frames), "embeddings": file_digest(vectors)}
+    proof = {"parts": parts_digest([*frames, *late]), "embeddings": file_digest(vectors)}
     commit_table(path, pa.table(arrays).replace_schema_metadata({JOINED: json.dumps(proof)}))
 
 
-def is_joined(folder: Path, embedder_sha256: str, frames: Sequence[Path]) -> bool:
+def is_joined(folder: Path, embedder_sha256: str, parts: Sequence[Path]) -> bool:
     """Whether both files are there and made of just these parts."""
     path, vectors = joined_paths(folder, embedder_sha256)
     if not path.exists() or not vectors.exists():
         return False
     try:
-        return joined_proof(path).get("parts") == parts_digest(frames)
+        return joined_proof(path).get("parts") == parts_digest(parts)
     except (OSError, ValueError) as error:
         log.warning("%s cannot be read (%s); the scan's parts are read instead.", path, error)
         return False
 
 
-def load_joined(folder: Path, embedder_sha256: str, frames: Sequence[Path]) -> Rows | None:
+def load_joined(folder: Path, embedder_sha256: str, parts: Sequence[Path]) -> Rows | None:
     """All rows: columns without tracks, and embeddings as a read-only map; None where these parts have to be read."""
-    if not is_joined(folder, embedder_sha256, frames):
+    if not is_joined(folder, embedder_sha256, parts):
         return None
     path, vectors = joined_paths(folder, embedder_sha256)
     try:

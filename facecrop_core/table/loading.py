@@ -14,6 +14,7 @@ from facecrop_core.errors import ProjectError
 from facecrop_core.records import FaceTable, FloatArray, Video
 from facecrop_core.table.columns import MEASURES
 from facecrop_core.table.joined import is_joined, load_joined, store_joined
+from facecrop_core.table.late import fill_late, late_paths
 from facecrop_core.table.parts import read_table
 
 _PLAIN = (
@@ -39,22 +40,24 @@ class ScanReader:
         self._parts: list[tuple[dict[str, NDArray[Any]], FloatArray]] = []
         self._seen: set[str] = set()
         self._table: FaceTable | None = None
-        self._has_tracks = False
+        self._late: list[Path] = []
+        self._tracks_read = 0
+        """When the tracks that were read last were written, in nanoseconds; 0 where there were none."""
 
     def refresh(self) -> bool:
-        """Read new parts, and the tracks once they are there. Returns whether anything changed."""
-        frames = self._frames()
+        """Read new parts, and the tracks where they are new. Returns whether anything changed."""
+        frames, late = self._frames(), late_paths(self.folder, self.embedder_sha256)
         new = [path.stem for path in frames if path.stem not in self._seen]
-        tracks_appeared = not self._has_tracks and (self.folder / "tracks.parquet").exists()
-        if not (new or tracks_appeared or self._table is None):
+        if not (new or late != self._late or self._tracks_written() != self._tracks_read or self._table is None):
             return False
-        joined = load_joined(self.folder, self.embedder_sha256, frames)
+        joined = load_joined(self.folder, self.embedder_sha256, [*frames, *late])
         if joined is not None:
             self._parts = [joined]
         else:
             self._parts += [(self._columns(n), self._embeddings(n)) for n in new if self._has_faces(n)]
         self._seen.update(new)
-        self._table = self._join()
+        self._late, self._tracks_read = late, self._tracks_written()
+        self._table = self._join(late if joined is None else [])
         return True
 
     def table(self) -> FaceTable:
@@ -72,14 +75,14 @@ class ScanReader:
         Raises:
             DiskFullError, OutputError: it can be tried again. ProjectError: a part is damaged.
         """
-        frames = self._frames()
+        frames, late = self._frames(), late_paths(self.folder, self.embedder_sha256)
         numbers = [path.stem for path in frames if self._has_faces(path.stem)]
-        if not numbers or is_joined(self.folder, self.embedder_sha256, frames):
+        if not numbers or is_joined(self.folder, self.embedder_sha256, [*frames, *late]):
             return
         parts = [self._columns(number) for number in numbers]
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         vectors = [self._embeddings_path(number) for number in numbers]
-        store_joined(self.folder, self.embedder_sha256, frames, columns, vectors)
+        store_joined(self.folder, self.embedder_sha256, frames, columns, vectors, late)
 
     def _frames(self) -> list[Path]:
         """A file for each part that counts."""
@@ -121,24 +124,31 @@ class ScanReader:
                 "Delete this scan's folder and run the scan again.",
             ) from None
 
-    def _join(self) -> FaceTable:
+    def _join(self, late: list[Path]) -> FaceTable:
         if not self._parts:
             return empty_table(self.video, self.embedder_sha256)
         if len(self._parts) > 1:
             columns = {name: np.concatenate([p[0][name] for p in self._parts]) for name in self._parts[0][0]}
             self._parts = [(columns, np.concatenate([p[1] for p in self._parts]))]  # the parts' arrays may go
+        if late:
+            columns, embeddings = self._parts[0]
+            embeddings = np.array(embeddings)  # a table that was given out before keeps what it has
+            fill_late(embeddings, columns["face_id"], late)
+            self._parts = [(columns, embeddings)]
         [(columns, embeddings)] = self._parts
         return FaceTable(self.video, columns | self._tracks(columns["face_id"]), embeddings, self.embedder_sha256)
 
     def _tracks(self, face_ids: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        path = self.folder / "tracks.parquet"
-        if path.exists():
-            rows = read_table(path)
+        if self._tracks_read:
+            rows = read_table(self.folder / "tracks.parquet")
             if np.array_equal(rows["face_id"].to_numpy(), face_ids):
-                self._has_tracks = True
                 return {"track": rows["track"].to_numpy(), "shot": rows["shot"].to_numpy()}
         unknown = np.full(len(face_ids), -1, np.int64)
         return {"track": unknown, "shot": unknown.copy()}
+
+    def _tracks_written(self) -> int:
+        path = self.folder / "tracks.parquet"
+        return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def empty_table(video: Video, embedder_sha256: str) -> FaceTable:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from facecrop_core.errors import ProjectError
-from facecrop_core.files import PART_SUFFIX, commit, flush_to_disk, writing
-from facecrop_core.records import FloatArray
+from facecrop_core.files import PART_SUFFIX, flush_to_disk, writing
+from facecrop_core.records import FloatArray, Image
 from facecrop_core.table.columns import (
     MEASURES,
     PROOF,
@@ -22,12 +22,16 @@ from facecrop_core.table.columns import (
     measure_schema,
     part_files,
 )
+from facecrop_core.table.late import commit_vectors
 from facecrop_core.table.parts import commit_table, file_digest, read_table
 
 
 @dataclass(frozen=True)
 class FaceRow:
-    """One face as the scan measured it; pixels of the upright source frame."""
+    """One face as the scan measured it; pixels of the upright source frame.
+
+    ``embedding`` is NaN where there is none; ``chip`` is the aligned face while one may still be made, and not stored.
+    """
 
     box_xyxy: tuple[float, float, float, float]
     landmarks_xy: FloatArray
@@ -35,6 +39,7 @@ class FaceRow:
     embedding: FloatArray
     measures: dict[str, float]
     thumb_jpeg: bytes
+    chip: Image | None = None
 
 
 @dataclass(frozen=True)
@@ -114,17 +119,8 @@ class ScanWriter:
     def _commit_embeddings(self, number: str, ids: list[str], vectors: list[FloatArray]) -> None:
         import pyarrow as pa
 
-        folder, array = self.folder / "embeddings" / self.embedder_sha256, np.stack(vectors).astype(np.float32)
-
-        def write(part: Path) -> None:
-            with part.open("wb") as file:
-                np.save(file, array)
-
-        def check(part: Path) -> None:
-            if np.load(part, mmap_mode="r").shape != array.shape:
-                raise OSError(5, "embeddings were cut short")
-
-        commit(folder / f"{number}.npy", write, check)
+        folder = self.folder / "embeddings" / self.embedder_sha256
+        commit_vectors(folder / f"{number}.npy", np.stack(vectors))
         commit_table(folder / f"{number}.parquet", pa.table({"face_id": ids}))
 
     def _commit_measure(self, name: str, number: str, ids: list[str], measures: list[dict[str, float]]) -> None:

@@ -45,7 +45,8 @@ def link_tracks(
     """A track number for each face; faces [n] must be in order of time.
 
     In each sample the pairs of an open track and a face are taken by likeness, the best first; a face without a track
-    opens one. A shot's tracks end with it. A face without embedding is linked by its place alone.
+    opens one. A shot's tracks end with it. A face without embedding is linked by its place alone, and the next one is
+    compared with the last embedding that its track has.
     """
     tracks = np.full(len(time_seconds), -1, np.int64)
     open_tracks: list[_OpenTrack] = []
@@ -59,9 +60,10 @@ def link_tracks(
         faces = slice(int(start), int(end))
         for track, face in _pairs(open_tracks, boxes_xyxy[faces], embeddings[faces], metric, rules):
             tracks[start + face] = open_tracks[track].number
-            open_tracks[track] = _OpenTrack(
-                open_tracks[track].number, boxes_xyxy[start + face], embeddings[start + face], now
-            )
+            before = open_tracks[track]
+            vector = embeddings[start + face]
+            known = vector if np.isfinite(vector[0]) else before.embedding
+            open_tracks[track] = _OpenTrack(before.number, boxes_xyxy[start + face], known, now)
         for face in range(int(start), int(end)):
             if tracks[face] < 0:
                 tracks[face] = count
