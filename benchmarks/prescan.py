@@ -13,20 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from common import PEER, facecrop, peer
-from numpy.typing import NDArray
-
-from facecrop_core import Project, produce
-from facecrop_core.geometry import iou_matrix
-
-Kept = dict[int, NDArray[np.float32]]
+from common import PEER, facecrop, found_again, kept_boxes, peer, processor_seconds
 
 
 def scan(options: argparse.Namespace, project: Path, *flags: str) -> dict[str, Any]:
@@ -35,32 +27,6 @@ def scan(options: argparse.Namespace, project: Path, *flags: str) -> dict[str, A
     names = ["--project", project, "--refs", *options.refs, "--pack", options.pack, "--fps", options.fps]
     row = dict(facecrop("scan", options.video, *names, *flags)["videos"][0])
     return row | {"processor_seconds": processor_seconds() - before}
-
-
-def processor_seconds() -> float:
-    """Of all child processes that have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
-def kept_boxes(folder: Path) -> Kept:
-    """Boxes of the kept faces of each frame."""
-    project = Project.open(folder)
-    boxes: dict[int, list[NDArray[np.float32]]] = {}
-    for produced in produce(project, project.settings):
-        for row in produced.kept:
-            boxes.setdefault(int(produced.table["frame"][row]), []).append(produced.table.boxes_xyxy[row])
-    return {frame: np.stack(of_frame) for frame, of_frame in boxes.items()}
-
-
-def found_again(whole: Kept, spans: Kept) -> float:
-    """Share of the boxes of ``whole`` that have a partner in ``spans``."""
-    found = sum(
-        int((iou_matrix(boxes, spans[frame]).max(axis=1) >= 0.5).sum())
-        for frame, boxes in whole.items()
-        if frame in spans
-    )
-    return found / max(sum(len(boxes) for boxes in whole.values()), 1)
 
 
 def main() -> None:

@@ -12,12 +12,11 @@ import cv2
 import fault_tools
 import numpy as np
 import pytest
-from fault_tools import run_stub, stub_engine, use_stub_engine
+from fault_tools import run_stub, use_stub_engine
 
 from facecrop_core.errors import CancelledError
 from facecrop_core.pipeline import late, looking
 from facecrop_core.pipeline.events import Note, Progress
-from facecrop_core.pipeline.jobs import JobRequest, run_job
 from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.scan import ScanResult
 from facecrop_core.pipeline.verify import verify
