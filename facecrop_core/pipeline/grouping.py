@@ -8,17 +8,12 @@ can be exported as they are, unlike people, who are never twice in a frame.
 
 from __future__ import annotations
 
-import csv
-import io
-from dataclasses import dataclass, field
-from pathlib import Path
+import time
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facecrop_core.errors import ReferencesError
-from facecrop_core.files import write_whole, writing
 from facecrop_core.people import (
     FaceKey,
     PeopleStore,
@@ -30,25 +25,19 @@ from facecrop_core.people import (
 )
 from facecrop_core.pipeline.events import Progress, Watch
 from facecrop_core.pipeline.face_pools import FacePool, Groups, face_pools
+from facecrop_core.pipeline.groupings import (
+    CLASSIFICATION_LOG,
+    CLUSTERING_LOG,
+    Outcome,
+    groupings_path,
+    store_groupings,
+    write_logs,
+)
 from facecrop_core.pipeline.people import ProjectPeople
 from facecrop_core.pipeline.produce import project_references
-from facecrop_core.pipeline.project import GROUPING_FILES, Project
+from facecrop_core.pipeline.project import Project
 from facecrop_core.records import IntArray
 from facecrop_core.settings import Settings
-from facecrop_core.table import commit_table
-
-GROUPINGS_FILE, CLUSTERING_LOG, CLASSIFICATION_LOG = GROUPING_FILES
-
-
-@dataclass
-class _Outcome:
-    """What grouping found. ``groups`` None: the people stay as they are. ``columns`` are the groupings of
-    faces, by name: pairs of a pool and labels or names."""
-
-    groups: Groups | None = None
-    columns: dict[str, list[tuple[FacePool, NDArray[Any]]]] = field(default_factory=dict)
-    logs: dict[str, list[list[str]]] = field(default_factory=dict)
-    counts: dict[str, Any] = field(default_factory=dict)
 
 
 def cluster_project(
@@ -66,7 +55,7 @@ def cluster_project(
         ReferencesError: classification without references. OutputError, DiskFullError. CancelledError: nothing was
             changed.
     """
-    watch, settings = watch or Watch(), settings or project.settings
+    watch, settings, began = watch or Watch(), settings or project.settings, time.perf_counter()
     watch.send(Progress("cluster"))
     with ProjectPeople(project, settings) as people:
         pools = face_pools(people.views)
@@ -76,14 +65,14 @@ def cluster_project(
         elif settings.clustering.cluster_numbers() is not None:
             outcome = _by_k_means(pools, settings)
         else:
-            outcome = _by_person(people, pools, settings, anew or _groupings_path(project).exists())
+            outcome = _by_person(people, pools, settings, anew or groupings_path(project).exists())
         watch.check_cancelled()
         groups = outcome.groups
         changed = groups is not None and not _are_stored(people, groups)
         if groups is not None and changed:
             people.curation.store_clusters(groups)
-        _store_groupings(project, outcome)
-        files = _write_logs(project, outcome.logs) if settings.clustering.group_log else {}
+        store_groupings(project, outcome)
+        files = write_logs(project, outcome.logs) if settings.clustering.group_log else {}
         people.refresh()
         unnamed = [p for p in people.summaries() if p.name is None and p.faces]
     faces = sum(len(rows) for pool in pools for rows in pool.rows)
@@ -91,6 +80,7 @@ def cluster_project(
     return {
         "status": "complete", "faces": faces, "grouped": grouped, "unnamed_people": len(unnamed), "changed": changed,
         **outcome.counts, "files": files,
+        "seconds": round(time.perf_counter() - began, 3),
     }  # fmt: skip
 
 
@@ -109,7 +99,7 @@ def _has_references(project: Project) -> bool:
         return bool(store.names())
 
 
-def _by_person(people: ProjectPeople, pools: list[FacePool], settings: Settings, anew: bool) -> _Outcome:
+def _by_person(people: ProjectPeople, pools: list[FacePool], settings: Settings, anew: bool) -> Outcome:
     groups: Groups = []
     totals = {"founded": 0, "joined": 0, "unknown": 0}
     for pool in pools:
@@ -133,12 +123,13 @@ def _by_person(people: ProjectPeople, pools: list[FacePool], settings: Settings,
         labels[np.isin(labels, _with_references(people, pool))] = -1
         labels[pool.of_views([view.curated.person for view in pool.views]) > 0] = -1  # the user said who it is
         groups += pool.groups(labels, {number: number for number in known})
-    return _Outcome(_merged(groups), counts=totals)
+    return Outcome(_merged(groups), counts=totals)
 
 
 def _existing(pool: FacePool, anew: bool) -> IntArray:
     """The numbers of those whom faces belong to already [n], −1 for nobody: never two faces of one sample."""
     person = pool.of_views([view.named if anew else view.person for view in pool.views])
+    person[np.isin(person, _turned_out(pool))] = 0
     said = pool.of_views([view.curated.person for view in pool.views])
     person = np.where(said > 0, said, person)
     samples = pool.unique_ids("sample")
@@ -148,6 +139,15 @@ def _existing(pool: FacePool, anew: bool) -> IntArray:
     existing = np.full(len(person), -1, np.int64)
     existing[order[first]] = person[order[first]]
     return existing
+
+
+def _turned_out(pool: FacePool) -> list[int]:
+    """Unnamed people most of whose faces have a name by now: the rest of their faces are asked again."""
+    cluster = pool.of_views([view.curated.cluster for view in pool.views])
+    named = pool.of_views([view.named for view in pool.views]) > 0
+    names = pool.views[0].curated.names
+    unnamed = [number for number in np.unique(cluster[cluster > 0]).tolist() if names.get(number) is None]
+    return [number for number in unnamed if named[cluster == number].mean() > 0.5]
 
 
 def _cannot_link(pool: FacePool, existing: IntArray) -> list[tuple[int, int]]:
@@ -178,10 +178,10 @@ def _merged(groups: Groups) -> Groups:
     return [*known.items(), *((None, keys) for person, keys in groups if person is None)]
 
 
-def _by_k_means(pools: list[FacePool], settings: Settings) -> _Outcome:
+def _by_k_means(pools: list[FacePool], settings: Settings) -> Outcome:
     groups: Groups = []
     rows: list[list[str]] = []
-    outcome = _Outcome(groups)
+    outcome = Outcome(groups)
     numbers = settings.clustering.cluster_numbers() or []
     for pool in pools:
         free = pool.of_views(
@@ -202,9 +202,9 @@ def _by_k_means(pools: list[FacePool], settings: Settings) -> _Outcome:
     return outcome
 
 
-def _classify(project: Project, people: ProjectPeople, pools: list[FacePool], settings: Settings) -> _Outcome:
+def _classify(project: Project, people: ProjectPeople, pools: list[FacePool], settings: Settings) -> Outcome:
     rows: list[list[str]] = []
-    outcome = _Outcome()
+    outcome = Outcome()
     classes: dict[str, int] = {}
     for pool in pools:
         references = project_references(project, pool.views[0].scan)
@@ -240,54 +240,6 @@ def _are_stored(people: ProjectPeople, groups: Groups) -> bool:
     return all(faces <= stored.get(p, set()) for p, faces in wanted if p in named) and unnamed == sorted(
         sorted(faces) for p, faces in wanted if p not in named and faces
     )
-
-
-def _groupings_path(project: Project) -> Path:
-    return project.folder / GROUPINGS_FILE
-
-
-def _store_groupings(project: Project, outcome: _Outcome) -> None:
-    """``groupings.parquet``, or none where there are only people."""
-    import pyarrow as pa
-
-    path = _groupings_path(project)
-    if not outcome.columns:
-        path.unlink(missing_ok=True)
-        return
-    first = next(iter(outcome.columns.values()))
-    videos = [
-        np.repeat(view.table.video.video_id, len(rows))
-        for pool, _ in first
-        for view, rows in zip(pool.views, pool.rows, strict=True)
-    ]
-    columns = {"face_id": np.concatenate([pool.column("face_id") for pool, _ in first]).astype(str)}
-    columns["video_id"] = np.concatenate(videos)
-    for name, parts in outcome.columns.items():
-        columns[name] = np.concatenate([values for _, values in parts])
-    commit_table(path, pa.table({name: list(values) for name, values in columns.items()}))
-
-
-def read_groupings(project: Project) -> dict[str, NDArray[Any]]:
-    """The columns of ``groupings.parquet``; none where there is no such file. −1 is a face without embedding."""
-    from facecrop_core.table import read_table
-
-    path = _groupings_path(project)
-    if not path.exists():
-        return {}
-    table = read_table(path)
-    return {name: table[name].to_numpy() for name in table.column_names}
-
-
-def _write_logs(project: Project, logs: dict[str, list[list[str]]]) -> dict[str, str]:
-    files = {}
-    for name, rows in logs.items():
-        text, path = io.StringIO(), project.folder / name
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        with writing(path):
-            path.parent.mkdir(exist_ok=True)
-            write_whole(path, text.getvalue().encode())
-        files[path.stem] = str(path)
-    return files
 
 
 def _plain(value: float) -> float | None:
