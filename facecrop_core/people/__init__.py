@@ -11,7 +11,7 @@ from facecrop_core.people.kmeans import Grouping, best_grouping, clustering_log_
 from facecrop_core.people.matching import bands, match, people_of, rank_people
 from facecrop_core.people.photos import collect_photos, collect_refs_dir
 from facecrop_core.people.quality import face_quality
-from facecrop_core.people.references import read_references
+from facecrop_core.people.references import ReferencesRead, Refused, read_references
 from facecrop_core.people.refinding import NO_FACE, NOT_SAMPLED, FaceKey, KeyColumns, Why, find_again
 from facecrop_core.people.spans import Hysteresis, Span, SpanRules, round_off
 from facecrop_core.people.store import PeopleStore, Person, StoredReference, Verdict
@@ -32,6 +32,8 @@ __all__ = [
     "PeopleStore",
     "Person",
     "ReferenceBank",
+    "ReferencesRead",
+    "Refused",
     "Span",
     "SpanRules",
     "StoredReference",

@@ -33,10 +33,11 @@ def match(
 
     A face's score for a person is its similarity to the nearest of that person's references. A face that is nearer to
     one of the person's negatives is not that person. The best person is taken where the score reaches ``sim`` and lies
-    ``margin`` above the second person's. What a reference is not trusted (1 − ``confidence``) is taken off its
-    similarity where people and negatives are compared, and nowhere else: ``sim`` stays a border of similarity. Two
+    ``margin`` above the second person's. What a reference is not trusted (1 − ``confidence``, 0.06 at most) is taken
+    off its similarity where people and negatives are compared, and nowhere else: ``sim`` stays a plain border. Two
     faces of one sample are never one person: the better one keeps the name, and the other takes its second person if
-    that passes by the same rules; ``best``, ``similarity`` and ``margin`` then speak of that person. ``margin`` is NaN where there is one person only.
+    that passes by the same rules; ``best``, ``similarity`` and ``margin`` then speak of that person. ``margin`` is NaN
+    where there is one person only.
 
     With ``sim`` auto and tracks, a face in the unsure band may also get its name from its track (see ``vote``), or
     from its part of a track that shows several people.
@@ -157,6 +158,10 @@ def _ranked(
     return people, scores, trusted
 
 
+MOST_DOUBT = 0.06
+"""So much of a similarity a reference that cannot be trusted loses at most: frigate's penalty for the worst blur."""
+
+
 class _Bank:
     """References of one kind, ready to be compared with faces."""
 
@@ -165,7 +170,7 @@ class _Bank:
         ordered = sorted((r for r in references if r.person in place), key=lambda r: place[r.person])
         owners = np.array([place[r.person] for r in ordered])
         self._vectors = np.stack([r.embedding for r in ordered]).astype(np.float32)
-        self._doubt = np.array([1 - r.confidence for r in ordered], np.float32)
+        self._doubt = np.array([min(1 - r.confidence, MOST_DOUBT) for r in ordered], np.float32)
         self._people, self._starts = np.unique(owners, return_index=True)
         self._count = len(names)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -11,9 +12,10 @@ import numpy as np
 from facecrop_core.errors import ReferencesError
 from facecrop_core.geometry import box_sides
 from facecrop_core.names import utf8
+from facecrop_core.people.hygiene import SMALL_FACE_PX, blur_confidence, outliers, twins
 from facecrop_core.people.photos import HINT, load_photo
 from facecrop_core.pixels import encode_image, resize_to
-from facecrop_core.records import Embedder, Engine, Faces, FloatArray, Image, Reference
+from facecrop_core.records import Calibration, Embedder, Engine, Faces, FloatArray, Image, Reference
 from facecrop_core.settings.sections import ReferenceSettings
 
 DOMINANT = 3.0
@@ -21,6 +23,27 @@ DOMINANT = 3.0
 CHIP_PAD = 0.4
 CHIP_SIDE_PX = 256
 REASONS_SHOWN = 5
+NOT = "not "
+"""What the name of a folder of negatives begins with: photos in "not ann" are of people who are not ann."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A photo that became no reference, and why. ``thumb_jpeg`` is its face, or all of it where none was found."""
+
+    source: str
+    person: str
+    reason: str
+    thumb_jpeg: bytes | None = None
+
+
+@dataclass(frozen=True)
+class ReferencesRead:
+    """What was taken from photos, and what was not. Only the warnings' words outlive the run."""
+
+    references: list[Reference]
+    refused: list[Refused]
+    warnings: list[str]
 
 
 def read_references(
@@ -28,35 +51,72 @@ def read_references(
     engine: Engine,
     settings: ReferenceSettings,
     before_each: Callable[[], None] = lambda: None,
-) -> tuple[list[Reference], list[str]]:
+) -> ReferencesRead:
     """Find and embed the face of each reference photo.
 
-    Returns the references and warnings that name each photo that was skipped, and why. ``before_each`` is called
-    before each photo; what it raises ends the reading.
+    Photos of a person called ``not NAME`` are NAME's negatives, where there are photos of NAME, too. Photos that only
+    repeat another one, and those that most likely show somebody else, are refused (see ``hygiene``). Warnings name
+    each photo that was refused, and why. ``before_each`` is called before each photo; what it raises ends the reading.
 
     Raises:
         ReferencesError: not one photo gave a usable face.
     """
-    references: list[Reference] = []
-    warnings: list[str] = []
+    found: list[Reference] = []
+    refused: list[Refused] = []
     photos = [(utf8(person), path) for person, path in photos]
-    for person, path in photos:
+    people = {person for person, _ in photos}
+    for name, path in photos:
         before_each()
+        negative = name.startswith(NOT) and name.removeprefix(NOT) in people
+        person = name.removeprefix(NOT) if negative else name
         try:
-            references.append(read_reference(person, path, engine, settings))
+            found.append(replace(read_reference(person, path, engine, settings), negative=negative))
         except ReferencesError as error:
-            warnings.append(error.message)
-            continue
-        if references[-1].note:
-            warnings.append(f"{path}: {references[-1].note}.")
-    if not references:
-        more = f" … and {len(warnings) - REASONS_SHOWN} more" if len(warnings) > REASONS_SHOWN else ""
-        raise ReferencesError(f"No reference photo is usable. {' '.join(warnings[:REASONS_SHOWN])}{more}", HINT)
-    found = {reference.person for reference in references}
+            refused.append(Refused(utf8(path), person, error.message, _thumb(path)))
+    references, sorted_out = sort_out(found, engine.calibration)
+    refused += sorted_out
+    warnings = [r.reason for r in refused] + [f"{r.source}: {r.note}." for r in references if r.note]
+    usable = {r.person for r in references if not r.negative}
+    if not usable:
+        reasons = [r.reason for r in refused]
+        more = f" … and {len(reasons) - REASONS_SHOWN} more" if len(reasons) > REASONS_SHOWN else ""
+        raise ReferencesError(f"No reference photo is usable. {' '.join(reasons[:REASONS_SHOWN])}{more}", HINT)
     for person in dict.fromkeys(person for person, _ in photos):
-        if person not in found:
+        if person not in usable and person.removeprefix(NOT) not in people - {person}:
             warnings.append(f"No photo of '{person}' is usable, so that nobody is matched with this name.")
-    return references, warnings
+    return ReferencesRead(references, refused, warnings)
+
+
+def sort_out(references: Sequence[Reference], calibration: Calibration) -> tuple[list[Reference], list[Refused]]:
+    """References without twins and outliers, and what was refused."""
+    refused: dict[int, str] = {}
+    for group in dict.fromkeys((r.person, r.negative) for r in references):
+        rows = [i for i, r in enumerate(references) if (r.person, r.negative) == group]
+        for row, first in zip(rows, twins(_stack(references, rows), calibration), strict=True):
+            if first >= 0:
+                refused[row] = f"shows the same as {references[rows[first]].source}, and is skipped"
+        if group[1]:
+            continue  # negatives are of all kinds of people
+        rows = [row for row in rows if row not in refused]
+        for row, out in zip(rows, outliers(_stack(references, rows), calibration), strict=True):
+            if out:
+                refused[row] = f"is unlike the other photos of '{group[0]}', and is skipped"
+    kept = [r for i, r in enumerate(references) if i not in refused]
+    out_of = [(references[i], why) for i, why in sorted(refused.items())]
+    return kept, [Refused(r.source, r.person, f"{r.source} {why}.", r.chip_jpeg) for r, why in out_of]
+
+
+def _stack(references: Sequence[Reference], rows: Sequence[int]) -> FloatArray:
+    return np.stack([references[row].embedding for row in rows]).astype(np.float32)
+
+
+def _thumb(path: Path) -> bytes | None:
+    """The whole photo, small; None where it cannot be read."""
+    try:
+        photo = load_photo(path)
+    except ReferencesError:
+        return None
+    return _small_jpeg(photo)
 
 
 def read_reference(person: str, path: Path, engine: Engine, settings: ReferenceSettings) -> Reference:
@@ -75,11 +135,14 @@ def read_reference(person: str, path: Path, engine: Engine, settings: ReferenceS
         raise ReferencesError(f"{path} shows no face that could be found, and is skipped.")
     areas = np.prod(box_sides(faces.boxes_xyxy), axis=1)
     largest = int(areas.argmax())
-    note = ""
+    notes = []
     if len(faces) > 1:
         if areas[largest] < DOMINANT * np.delete(areas, largest).max():
             raise ReferencesError(f"{path} shows {len(faces)} faces, none much larger than the others, and is skipped.")
-        note = f"the largest of its {len(faces)} faces was taken"
+        notes.append(f"the largest of its {len(faces)} faces was taken")
+    side = float(box_sides(faces.boxes_xyxy)[largest].min())
+    if side < SMALL_FACE_PX:
+        notes.append(f"the face is only {side:.0f} pixels wide, and may not be told from others'")
     chip = cut_chip(photo, faces.landmarks_xy[largest], engine.embedder)
     return Reference(
         person=person,
@@ -87,7 +150,8 @@ def read_reference(person: str, path: Path, engine: Engine, settings: ReferenceS
         embedding=engine.embedder.embed(chip[None])[0],
         chip_jpeg=_portrait(photo, faces.boxes_xyxy[largest]),
         det_score=float(faces.scores[largest]),
-        note=note,
+        note="; ".join(notes),
+        confidence=blur_confidence(chip),
     )
 
 
@@ -145,7 +209,10 @@ def _portrait(photo: Image, box_xyxy: FloatArray) -> bytes:
     height, width = photo.shape[:2]
     x0, y0 = (max(int(v - pad), 0) for v in box_xyxy[:2])
     x1, y1 = min(int(box_xyxy[2] + pad) + 1, width), min(int(box_xyxy[3] + pad) + 1, height)
-    crop = photo[y0:y1, x0:x1]
-    scale = min(CHIP_SIDE_PX / max(crop.shape[:2]), 1)
-    crop = resize_to(crop, max(round(crop.shape[1] * scale), 1), max(round(crop.shape[0] * scale), 1))
-    return encode_image(crop, "jpeg", 92)
+    return _small_jpeg(photo[y0:y1, x0:x1])
+
+
+def _small_jpeg(picture: Image) -> bytes:
+    scale = min(CHIP_SIDE_PX / max(picture.shape[:2]), 1)
+    width, height = max(round(picture.shape[1] * scale), 1), max(round(picture.shape[0] * scale), 1)
+    return encode_image(resize_to(picture, width, height), "jpeg", 92)

@@ -24,6 +24,7 @@ from facecrop_core.pipeline.disk import DiskPatience, export_bytes, warn_of_litt
 from facecrop_core.pipeline.events import Note, Progress, Watch
 from facecrop_core.pipeline.matching import inconsistent, remembered, who_is_who
 from facecrop_core.pipeline.project import Project, Scan
+from facecrop_core.pipeline.reference_sheet import write_reference_sheet
 from facecrop_core.pipeline.workers import cpu_workers, in_order
 from facecrop_core.records import REASONS, CropPlan, Engine, FaceTable, Frame, Image, IntArray, Matches, Reference
 from facecrop_core.select import reason_counts, select
@@ -58,23 +59,26 @@ def add_references(
     settings: Settings,
     watch: Watch,
     recursive: bool = False,
+    sheet: Path | None = None,
 ) -> list[Reference]:
-    """Read reference photos and make them the project's.
+    """Read reference photos and make them the project's. ``sheet``: where to draw what was taken and refused.
 
     Raises:
         ReferencesError: not one photo shows a usable face.
     """
     photos = collect_refs_dir(paths[0]) if recursive else collect_photos(paths)
-    references, warnings = read_references(photos, engine, settings.reference, watch.check_cancelled)
-    for warning in warnings:
+    read = read_references(photos, engine, settings.reference, watch.check_cancelled)
+    for warning in read.warnings:
         watch.send(Note("warning", warning))
+    if sheet is not None:
+        write_reference_sheet(sheet, read.references, read.refused)
 
     def store_them() -> None:
         with PeopleStore(project.people_path) as store:
-            store.replace_references(references, engine.embedder.model_sha256)
+            store.replace_references(read.references, engine.embedder.model_sha256)
 
     DiskPatience(settings, watch)(store_them)
-    return references
+    return read.references
 
 
 def project_references(project: Project, scan: Scan) -> list[Reference]:

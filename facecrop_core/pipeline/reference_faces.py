@@ -42,10 +42,10 @@ def add_photos(
         )
     watch.send(Progress("references"))
     named = [(name, path) for _, path in collect_photos(photos)]
-    references, warnings = read_references(named, engine, settings.reference, watch.check_cancelled)
-    for warning in warnings:
+    read = read_references(named, engine, settings.reference, watch.check_cancelled)
+    for warning in read.warnings:
         watch.send(Note("warning", warning))
-    added = [(replace(r, person=name, negative=negative), None) for r in references]
+    added = [(replace(r, person=name, negative=negative), None) for r in read.references]
     numbers = people.curation.add_references(added, sha)
     people.refresh()
     return numbers

@@ -50,7 +50,7 @@ def test_a_reference_that_is_trusted_less_says_less_and_leaves_similarity_alone(
     assert matched(face, [ANN, BOB]).person.tolist() == [-1]
     assert matched(face, [ANN, blurred]).person.tolist() == [0]
     assert matched([unit(0.1, 0.501)], [ANN, blurred]).person.tolist() == [1]
-    doubtful = Reference("ann", "blurred", AXES[2], negative=True, confidence=0.9)
+    doubtful = Reference("ann", "blurred", AXES[2], negative=True, confidence=0.5)
     assert matched([unit(0.6, 0, 0.65)], [ANN, doubtful]).person.tolist() == [0]
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -126,9 +127,9 @@ def test_a_missing_or_empty_path_is_an_error_that_names_it(tmp_path, collect):
 
 def test_one_face_gives_one_reference(tmp_path):
     path = photo(tmp_path / "ann.png", (100, 80, 200, 180), colour=(250, 240, 200))
-    references, warnings = read_references([("ann", path)], engine(), SETTINGS)
-    (reference,) = references
-    assert warnings == []
+    read = read_references([("ann", path)], engine(), SETTINGS)
+    (reference,) = read.references
+    assert read.warnings == []
     assert (reference.person, reference.source) == ("ann", str(path))
     assert reference.det_score == pytest.approx(0.9)
     # embedded from the photo's own pixels: gamma and CLAHE would have changed this colour
@@ -155,8 +156,8 @@ def test_the_border_and_the_threshold_come_from_the_settings(tmp_path):
 
 def test_where_the_prepared_picture_shows_no_face_the_plain_one_is_tried(tmp_path):
     path, tried = photo(tmp_path / "a.png", (100, 80, 200, 180)), engine(blind_to=(320, 280))
-    references, _ = read_references([("a", path)], tried, Settings().with_values({"ref_pad": 0.5}).reference)
-    assert len(references) == 1
+    read = read_references([("a", path)], tried, Settings().with_values({"ref_pad": 0.5}).reference)
+    assert len(read.references) == 1
     assert [size for size, _ in tried.detector.asked] == [(320, 280), (320, 240)]
 
 
@@ -176,22 +177,54 @@ def test_bad_photos_are_named_and_the_good_ones_used(tmp_path):
         ("ann", photo(tmp_path / "two.png", (20, 80, 120, 180), (200, 80, 300, 180))),
         ("bob", tmp_path / "broken.jpg"),
     ]
-    references, warnings = read_references(photos, engine(), SETTINGS)
-    assert [r.source for r in references] == [str(tmp_path / "good.png")]
+    read = read_references(photos, engine(), SETTINGS)
+    warnings = read.warnings
+    assert [r.source for r in read.references] == [str(tmp_path / "good.png")]
     assert [any(name in w for w in warnings) for name in ("empty.png", "two.png", "broken.jpg", "'bob'")] == [True] * 4
     assert len(warnings) == 4
+    assert [(r.person, Path(r.source).name, bool(r.thumb_jpeg)) for r in read.refused] == [
+        ("ann", "empty.png", True),
+        ("ann", "two.png", True),
+        ("bob", "broken.jpg", False),
+    ]
 
 
 def test_a_clearly_largest_face_is_taken_and_said(tmp_path):
     path = photo(tmp_path / "a.png", (20, 50, 220, 250), (300, 50, 350, 100))
-    references, warnings = read_references([("a", path)], engine(), SETTINGS)
-    assert references[0].embedding.shape == (3,)
-    assert warnings == [f"{path}: the largest of its 2 faces was taken."]
+    read = read_references([("a", path)], engine(), SETTINGS)
+    assert read.references[0].embedding.shape == (3,)
+    assert read.warnings == [f"{path}: the largest of its 2 faces was taken."]
 
 
 def test_without_any_usable_photo_the_error_says_why(tmp_path):
     with pytest.raises(ReferencesError, match=r"empty\.png shows no face"):
         read_references([("a", photo(tmp_path / "empty.png"))], engine(), SETTINGS)
+
+
+def test_photos_of_not_ann_are_her_negatives(tmp_path):
+    yellow, blue = (190, 255, 255), (255, 255, 190)
+    places = [tmp_path / name / "1.png" for name in ("ann", "not ann", "not bob")]
+    for place, colour in zip(places, (yellow, blue, blue), strict=True):
+        place.parent.mkdir()
+        photo(place, (100, 80, 200, 180), colour=colour)
+    read = read_references(collect_photos([tmp_path]), engine(), SETTINGS)
+    assert [(r.person, r.negative) for r in read.references] == [("ann", False), ("ann", True), ("not bob", False)]
+
+
+def test_a_repeated_photo_is_refused_and_small_or_blurred_faces_are_told(tmp_path):
+    whole = photo(tmp_path / "1.png", (100, 80, 200, 180), colour=(190, 255, 255))
+    again = photo(tmp_path / "2.png", (110, 90, 210, 190), colour=(190, 255, 255))
+    small = photo(tmp_path / "3.png", (100, 80, 128, 108), colour=(255, 255, 190))
+    read = read_references([("ann", whole), ("ann", again), ("bob", again), ("ann", small)], engine(), SETTINGS)
+    assert [(r.person, Path(r.source).name) for r in read.references] == [
+        ("ann", "1.png"),
+        ("bob", "2.png"),
+        ("ann", "3.png"),
+    ]
+    (refused,) = read.refused
+    assert refused.person == "ann" and "shows the same as" in refused.reason and refused.thumb_jpeg
+    assert read.references[0].confidence == pytest.approx(0.94)  # one colour: as blurred as can be
+    assert any("3.png" in w and "pixels wide" in w for w in read.warnings) and len(read.warnings) == 2
 
 
 def test_exif_turns_a_photo_upright(tmp_path):
