@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
@@ -70,3 +71,15 @@ def found_again(expected: Kept, found: Kept) -> float:
         if place in found
     )
     return partners / max(sum(len(boxes) for boxes in expected.values()), 1)
+
+
+def peer_options(description: str | None, fps: str) -> argparse.ArgumentParser:
+    """The options of a comparison with the peer's loop."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("video", type=Path)
+    parser.add_argument("--pack", required=True)
+    parser.add_argument("--peer", type=Path, default=PEER)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--fps", default=fps)
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="our settings")
+    return parser

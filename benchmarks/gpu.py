@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from common import PEER, facecrop, peer
+from common import facecrop, peer, peer_options
 from synthetic_pack import write_detector, write_embedder, write_film
 
 from facecrop_core.models.providers import SHORT_NAMES, unusable_because
@@ -74,14 +74,8 @@ def compare(video: Path, pack: str, options: argparse.Namespace, flags: list[str
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("video", type=Path)
-    parser.add_argument("--pack", required=True)
-    parser.add_argument("--peer", type=Path, default=PEER)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--fps", default="25")
+    parser = peer_options(__doc__, "25")
     parser.add_argument("--seconds", type=float, default=40, help="length of the film that is made")
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="our settings")
     parser.add_argument("--on-cpu", action="store_true")
     options = parser.parse_args()
     reason = unusable_because(SHORT_NAMES["cuda"])

@@ -11,7 +11,6 @@ and the limit of this machine (see limit.py): each stage alone on all cores, sum
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import tempfile
@@ -20,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from common import PEER, facecrop, peer
+from common import facecrop, peer, peer_options
 from limit import limit_seconds
 
 from facecrop_core.geometry import iou_matrix
@@ -55,13 +54,7 @@ def same_decisions(theirs: FloatArray, ours: FloatArray, border: float) -> float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("video", type=Path)
-    parser.add_argument("--pack", required=True)
-    parser.add_argument("--peer", type=Path, default=PEER)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--fps", default="8")
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="our settings")
+    parser = peer_options(__doc__, "8")
     options = parser.parse_args()
     flags: dict[str, Any] = dict(pair.split("=", 1) for pair in options.set)
     peer_seconds, our_seconds = [], []
