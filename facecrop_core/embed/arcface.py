@@ -43,7 +43,8 @@ class ArcFaceEmbedder:
         self.chip_size = side
         self._template = _template(side)
         fixed_batch = signature.inputs[0][1][0] == 1
-        self.session = ModelSession(path, runtime, batched=fixed_batch)
+        most = runtime.faces_at_once if runtime else None
+        self.session = ModelSession(path, runtime, batched=fixed_batch, most_items=most)
         self._lookup = _normalisation(signature.first_nodes)
         probe = self.session.run(np.zeros((1, 3, side, side), np.float32))[0]
         self.dimensions = int(probe.size)

@@ -34,7 +34,7 @@ def open_dlib_session(path: Path, runtime: Runtime | None = None) -> ModelSessio
     try:
         if not made.is_file():
             _make(path, made)
-        return ModelSession(made, runtime)
+        return ModelSession(made, runtime, most_items=runtime.faces_at_once if runtime else None)
     except (ModelError, OSError) as error:
         log.warning("dlib's embedder is run by dlib itself, which takes longer: %s", error)
         return None

@@ -14,8 +14,8 @@ from facecrop_core.settings.texts import parse_devices
 
 log = logging.getLogger(__name__)
 
-GPU_DETECTION_BATCH, GPU_EMBEDDING_BATCH = 16, 64
-CPU_BATCH_PER_CORE, MOST_CPU_BATCH = 4, 32
+GPU_BATCH, CPU_BATCH = 16, 2
+"""On a CPU a model is as quick with one picture as with several, and the next worker gets its share sooner."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Runtime:
 
     ``threads`` are those that one run of a model uses (ONNX Runtime's intra-op threads). Who gives them has threads of
     its own that run models, so ``ModelSession.map`` stays in the caller's; by default it shares out over all cores.
-    ``on_notice`` is told, from any thread, what slows a run down for good.
+    ``on_notice`` is told, from any thread, what slows a run down for good. ``faces_at_once`` limits an embedder's
+    batch.
     """
 
     ep: str = "auto"
@@ -44,6 +45,7 @@ class Runtime:
     low_cpu: bool = False
     threads: int | None = None
     on_notice: Callable[[str], None] = log.warning
+    faces_at_once: int | None = None
 
     def providers(self) -> tuple[str, ...]:
         """Full names of the providers to open with, best first.
@@ -82,19 +84,8 @@ def runs_on_gpu(providers: tuple[str, ...]) -> bool:
     return bool(providers) and providers[0] not in (CPU, SHORT_NAMES["openvino"])
 
 
-def detection_batch(settings: Settings, providers: tuple[str, ...], cores: int) -> int:
-    """How many pictures a detector should get at once; ``providers`` are those in use, none for the built-in engine."""
-    return _batch(settings.runtime.det_batch_size, providers, cores, GPU_DETECTION_BATCH)
-
-
-def embedding_batch(settings: Settings, providers: tuple[str, ...], cores: int) -> int:
-    """How many chips an embedder should get at once."""
-    return _batch(settings.runtime.enc_batch_size, providers, cores, GPU_EMBEDDING_BATCH)
-
-
-def _batch(wish: int | str, providers: tuple[str, ...], cores: int, on_gpu: int) -> int:
-    if isinstance(wish, int):
-        return wish
-    if runs_on_gpu(providers):
-        return on_gpu
-    return min(CPU_BATCH_PER_CORE * cores, MOST_CPU_BATCH)
+def detection_batch(settings: Settings, providers: tuple[str, ...]) -> int:
+    """How many frames a worker should look at together; ``providers`` are those in use, none without ONNX Runtime."""
+    if settings.runtime.det_batch_size != "auto":
+        return settings.runtime.det_batch_size
+    return GPU_BATCH if runs_on_gpu(providers) else CPU_BATCH

@@ -53,6 +53,7 @@ class ModelSession:
         *,
         batched: bool = False,
         longest_side: int = USUAL_LONGEST_SIDE,
+        most_items: int | None = None,
     ) -> None:
         """Open a model.
 
@@ -61,6 +62,7 @@ class ModelSession:
             runtime: providers, device and threads; by default automatic.
             batched: free the first axis of the input (and height and width) where the file fixes them.
             longest_side: of the pictures that it will get, in pixels, where height and width are free.
+            most_items: how many items ``map`` gives to the model at once.
 
         Raises:
             ModelError: ONNX Runtime does not take the file.
@@ -69,13 +71,13 @@ class ModelSession:
         self._path, self._batched, self._runtime = path, batched, runtime or Runtime()
         self._workers, self._threads_each = _shares(self._runtime)
         self._pool: ThreadPoolExecutor | None = None
-        self._most_items: int | None = None
+        self._most_items = most_items
         self._moving = threading.Lock()
         name, shape = read_signature(path).inputs[0]
         self._input = ModelInput(name, ("batch", *shape[1:]) if batched else shape, longest_side)
         self._session = self._open(self._runtime.providers())
         if SHORT_NAMES["trt"] in self.providers:
-            self._most_items = MOST_BATCH
+            self._most_items = min(most_items or MOST_BATCH, MOST_BATCH)
         on_nvidia = self.providers[0] in NVIDIA
         self._pinned = PinnedMemory(cuda_runtime() if on_nvidia else None)
         # DirectML's sessions must not be run by two threads at once (ONNX Runtime's page on it).

@@ -93,7 +93,8 @@ def open_engine(
     """
     choice, runtime = choose_engine(settings), settings.runtime
     device = device or devices(settings)[0]
-    opened_with = Runtime(runtime.ep, device, runtime.half, runtime.low_cpu, threads, on_notice or log.warning)
+    faces = None if runtime.enc_batch_size == "auto" else runtime.enc_batch_size
+    opened_with = Runtime(runtime.ep, device, runtime.half, runtime.low_cpu, threads, on_notice or log.warning, faces)
     engine = ENGINES[choice.kind](choice, settings, opened_with)
     return replace(engine, decoder=decoding_device(settings, device))
 

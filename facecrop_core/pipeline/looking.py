@@ -78,6 +78,8 @@ def look_through(
                     _report(writer, video, total, pace, watch)
                     watch.check_cancelled()
             patient(writer.flush)
+            if engine.decoder != "off":
+                watch.send(Note("info", f"{video.path.name} was decoded by {reader.hardware or 'the processor'}."))
             return reader.coverage()
         except (CancelledError, DecodeError):
             at_last(writer.flush)

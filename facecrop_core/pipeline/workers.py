@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from facecrop_core.models.runtime import detection_batch, runs_on_gpu
+from facecrop_core.models.runtime import CPU_BATCH, detection_batch, runs_on_gpu
 from facecrop_core.models.sessions import usable_cores
 from facecrop_core.records import Engine
 from facecrop_core.settings import Settings
@@ -19,8 +19,6 @@ Result = TypeVar("Result")
 MOST_WORKERS = 8
 """More threads than this wait for each other's Python; the cores that are left go to the models' own threads."""
 GPU_WORKERS = 3
-FRAMES_AT_ONCE = 2
-"""On a CPU a model is as quick with one picture as with several, and the next worker gets its share sooner."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class Crew:
     """How many workers look at frames at a time, each at ``frames_at_once``."""
 
     workers: int
-    frames_at_once: int = FRAMES_AT_ONCE
+    frames_at_once: int = CPU_BATCH
 
     @property
     def slots(self) -> int:
@@ -47,10 +45,7 @@ def crew_of(settings: Settings, engine: Engine) -> Crew:
     """
     runtime, on_gpu = settings.runtime, runs_on_gpu(engine.providers)
     workers = GPU_WORKERS if on_gpu and runtime.workers == "auto" else cpu_workers(settings)
-    at_once = FRAMES_AT_ONCE
-    if on_gpu or runtime.det_batch_size != "auto":
-        at_once = detection_batch(settings, engine.providers, usable_cores())
-    return Crew(workers, at_once)
+    return Crew(workers, detection_batch(settings, engine.providers))
 
 
 def cpu_workers(settings: Settings) -> int:

@@ -13,6 +13,7 @@ from facecrop_core.settings.clustering import ClusteringSettings
 from facecrop_core.settings.controls import Control, control_of
 from facecrop_core.settings.fetching import FetchSettings
 from facecrop_core.settings.prescan import PrescanSettings
+from facecrop_core.settings.runtime import RuntimeSettings
 from facecrop_core.settings.sampling import SamplingSettings
 from facecrop_core.settings.section import Section
 from facecrop_core.settings.sections import (
@@ -24,7 +25,6 @@ from facecrop_core.settings.sections import (
     LoggingSettings,
     MatchingSettings,
     ReferenceSettings,
-    RuntimeSettings,
     SourceSettings,
 )
 

@@ -264,10 +264,9 @@ def test_devices_and_batches(monkeypatch):
     for wrong in ("gpu", "cpu,cuda", "cuda:x", "cuda:0,", ""):
         with pytest.raises(SettingsError, match="device"):
             settings(device=wrong)
-    assert runtime.detection_batch(settings(), (CPU,), 2) == 8 and runtime.detection_batch(settings(), (), 64) == 32
-    assert runtime.detection_batch(settings(), (CUDA, CPU), 2) == 16
-    assert runtime.embedding_batch(settings(), (CUDA, CPU), 2) == 64
-    assert runtime.embedding_batch(settings(enc_batch_size=7), (CUDA,), 2) == 7
+    assert runtime.detection_batch(settings(), (CPU,)) == runtime.detection_batch(settings(), ()) == 2
+    assert runtime.detection_batch(settings(), (CUDA, CPU)) == 16
+    assert runtime.detection_batch(settings(det_batch_size=5), (CUDA,)) == 5
 
 
 def test_a_device_narrows_the_providers(monkeypatch):
