@@ -29,6 +29,7 @@ from facecrop_core.pipeline.curation import apply_people, excluded_pairs, load_c
 from facecrop_core.pipeline.grown import BANK_FILE, with_grown
 from facecrop_core.pipeline.project import GROUPING_FILES, Project, Scan
 from facecrop_core.pipeline.proof import Evidence, Trace, prove_forgotten
+from facecrop_core.pipeline.tracking import embedded_rows
 from facecrop_core.records import Calibration, FaceTable, FloatArray, IntArray
 from facecrop_core.settings import Settings
 from facecrop_core.table import erase_faces
@@ -53,7 +54,8 @@ def forget(project: Project, person: int | str) -> Forgotten:
     """Erase a person: references, embeddings, verdicts, their faces in every scan, and crops that were exported.
 
     Their faces are those that the user or clustering put to them, those that match, and unsure ones that nobody else
-    has. Scans that are not in force are removed as a whole. It cannot be undone, nor can what was done before it.
+    has; of faces without an embedding also those that nobody else has in a track with one of theirs. Scans that are not
+    in force are removed as a whole. It cannot be undone, nor can what was done before it.
 
     Raises:
         ProjectError: there is no such person. OutputError, DiskFullError: it was cut short; ``resume_forgetting``
@@ -129,7 +131,8 @@ def _erase_in_scan(scan: Scan, forgetting: Forgetting) -> None:
         scan.save()
         (scan.folder / BANK_FILE).unlink(missing_ok=True)
     if scan.finished:
-        scan.content["faces"] = len(scan.reader().table())
+        table = scan.reader().table()
+        scan.content |= {"faces": len(table), "embedded": int(embedded_rows(table).sum())}
         scan.save()
         scan.reader().store_joined()
 
@@ -177,6 +180,8 @@ def _faces_of(project: Project, store: PeopleStore, scan: Scan, table: FaceTable
         least = calibration.unsure if sim is None or sim == "auto" else min(calibration.unsure, float(sim))
         unsure = (matches.person < 0) & (matches.best == position) & (matches.similarity >= least)
         mine |= (matches.person == position) | (unsure & (curated.person == 0))
+    nobody = ~embedded_rows(table) & (matches.person < 0) & (curated.person == 0)  # what they show cannot be told
+    mine |= nobody & (table["track"] >= 0) & np.isin(table["track"], table["track"][mine])
     return np.flatnonzero(mine)
 
 

@@ -17,7 +17,7 @@ from facecrop_core.pipeline.faces import batches, cut_chip
 from facecrop_core.pipeline.grown import with_grown
 from facecrop_core.pipeline.looking import at_last
 from facecrop_core.pipeline.project import Project, Scan
-from facecrop_core.pipeline.tracking import embedded_when_linked, write_tracks
+from facecrop_core.pipeline.tracking import embedded_rows, embedded_when_linked, write_tracks
 from facecrop_core.pipeline.wanted import stored_references
 from facecrop_core.pipeline.workers import crew_of, in_order
 from facecrop_core.records import BoolArray, Engine, FaceTable, FloatArray, Frame, IntArray, Reference
@@ -112,11 +112,6 @@ def _may_match(record: Scan, table: FaceTable, references: Sequence[Reference], 
     names = list(dict.fromkeys(r.person for r in bank))
     _, scores = rank_people(table.embeddings, bank, names, engine["metric"])
     return np.asarray(scores[:, 0] >= border - NEEDED_BELOW)
-
-
-def embedded_rows(table: FaceTable) -> BoolArray:
-    """Which faces [n] have an embedding."""
-    return np.asarray(np.isfinite(table.embeddings[:, 0]), np.bool_)
 
 
 def complete_embeddings(
