@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from facecrop_core.cli.people_words import describe_grouping
 from facecrop_core.cli.progress import make_progress
 from facecrop_core.errors import CancelledError, FacecropError, UsageError
 from facecrop_core.names import readable
@@ -187,6 +188,8 @@ def describe_result(result: dict[str, Any]) -> str:
             lines.append(f"  PARTIAL: only {until:.1f} of {expected or 0:.1f} s could be decoded without damage.")
     if len(result["videos"]) > 1:
         lines.append(_describe_queue(result))
+    if "grouping" in result:
+        lines.append(f"People: {describe_grouping(result['grouping'])}")
     if "out" in result:
         lines += _describe_export(result)
     lines.append(f"Project: {readable(result['project'])}")

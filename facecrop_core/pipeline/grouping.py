@@ -128,8 +128,11 @@ def _by_person(people: ProjectPeople, pools: list[FacePool], settings: Settings,
 
 def _existing(pool: FacePool, anew: bool) -> IntArray:
     """The numbers of those whom faces belong to already [n], −1 for nobody: never two faces of one sample."""
-    person = pool.of_views([view.named if anew else view.person for view in pool.views])
-    person[np.isin(person, _turned_out(pool))] = 0
+    person, named = (pool.of_views([getattr(view, name) for view in pool.views]) for name in ("person", "named"))
+    if anew:  # but for unnamed people of whom the user said who they are not
+        denied = np.unique(np.concatenate([view.curated.excluded[:, 1] for view in pool.views]))
+        person = np.where((named > 0) | np.isin(person, denied), person, 0)
+    person = np.where(np.isin(person, _turned_out(pool)), 0, person)
     said = pool.of_views([view.curated.person for view in pool.views])
     person = np.where(said > 0, said, person)
     samples = pool.unique_ids("sample")
