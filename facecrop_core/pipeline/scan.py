@@ -150,6 +150,7 @@ def _carry_out(
         reader = record.reader()
         if not has_tracks(reader.table()):  # else a run was cut short behind this, perhaps while it embedded the rest
             patient(lambda: write_tracks(record, reader.table()))
+            reader.refresh()
         complete_scan(record, references, settings, lambda: engine, watch, reader)
         patient(lambda: grow_in_scan(record, references, settings))
     except CancelledError:

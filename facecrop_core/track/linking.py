@@ -45,8 +45,8 @@ def link_tracks(
     """A track number for each face; faces [n] must be in order of time.
 
     In each sample the pairs of an open track and a face are taken by likeness, the best first; a face without a track
-    opens one. A shot's tracks end with it. A face without embedding is linked by its place alone, and the next one is
-    compared with the last embedding that its track has.
+    opens one. A shot's tracks end with it. A face without embedding is linked by its place alone, rather to
+    what was there a moment ago, and the next one is compared with the last embedding that its track has.
     """
     tracks = np.full(len(time_seconds), -1, np.int64)
     open_tracks: list[_OpenTrack] = []
@@ -58,7 +58,7 @@ def link_tracks(
             shot, open_tracks = int(shots[start]), []
         open_tracks = [t for t in open_tracks if now - t.time_seconds <= rules.most_gap_seconds]
         faces = slice(int(start), int(end))
-        for track, face in _pairs(open_tracks, boxes_xyxy[faces], embeddings[faces], metric, rules):
+        for track, face in _pairs(open_tracks, now, boxes_xyxy[faces], embeddings[faces], metric, rules):
             tracks[start + face] = open_tracks[track].number
             before = open_tracks[track]
             vector = embeddings[start + face]
@@ -73,7 +73,12 @@ def link_tracks(
 
 
 def _pairs(
-    open_tracks: list[_OpenTrack], boxes: FloatArray, embeddings: FloatArray, metric: Metric, rules: LinkRules
+    open_tracks: list[_OpenTrack],
+    now: float,
+    boxes: FloatArray,
+    embeddings: FloatArray,
+    metric: Metric,
+    rules: LinkRules,
 ) -> list[tuple[int, int]]:
     """One-to-one pairs (position among the open tracks, position among the faces), the likeliest first."""
     if not open_tracks:
@@ -82,7 +87,9 @@ def _pairs(
     overlap = iou_matrix(before, boxes)
     alike = similarity_matrix(np.stack([t.embedding for t in open_tracks]), embeddings, metric)
     allowed = _near(before, boxes, overlap, rules) & ~(alike < rules.least_similarity)  # NaN is allowed
-    likeness: NDArray[Any] = np.where(allowed, overlap + np.nan_to_num(alike), -np.inf)
+    # Where likeness is not known, the place counts less the longer it is ago: somebody else may be there since.
+    ago = now - np.array([[t.time_seconds] for t in open_tracks])
+    likeness: NDArray[Any] = np.where(allowed, overlap + np.where(np.isnan(alike), -ago, alike), -np.inf)
     pairs = []
     while np.isfinite(likeness).any():
         track, face = (int(v) for v in np.unravel_index(int(likeness.argmax()), likeness.shape))

@@ -57,3 +57,9 @@ def test_shots_break_at_cuts_and_not_at_steady_motion() -> None:
 def test_no_faces_no_tracks() -> None:
     nothing = np.zeros(0), np.zeros(0, np.int64), np.zeros((0, 4), np.float32), np.zeros((0, 1), np.float32)
     assert len(link_tracks(*nothing, "cosine", RULES)) == 0
+
+
+def test_a_track_keeps_its_last_embedding_over_faces_without_one() -> None:
+    unknown = np.full(4, np.nan, np.float32)
+    rows = [(i / 8, 0, [0, 0, 50, 50], vector) for i, vector in enumerate((ANNA, unknown, unknown, BERT, unknown))]
+    assert link(rows) == [0, 0, 0, 1, 1]
