@@ -14,6 +14,7 @@ from typing import Any
 
 from facecrop_core import __version__
 from facecrop_core.cli import commands
+from facecrop_core.cli.calibrate import add_calibrate
 from facecrop_core.cli.people import add_people
 from facecrop_core.errors import CancelledError, FacecropError
 from facecrop_core.names import readable
@@ -66,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_people(names, _command)
     _add_verify(names)
     _add_models(names)
+    add_calibrate(names, _command)
     doctor = _command(names, "doctor", commands.doctor, "Show versions, the engine in use and why, and free disk.")
     add_setting_flags(doctor, ("engine", "runtime"))
     return parser

@@ -2,6 +2,7 @@
 
 from facecrop_core.people.actions import Action
 from facecrop_core.people.bank import Addition, GrowthRules, ReferenceBank
+from facecrop_core.people.calibrating import Measured, measure
 from facecrop_core.people.classification import Classification, classify
 from facecrop_core.people.clustering import Clusters, cluster_faces
 from facecrop_core.people.consistency import consistent, mean_likeness
@@ -29,6 +30,7 @@ __all__ = [
     "GrowthRules",
     "Hysteresis",
     "KeyColumns",
+    "Measured",
     "PeopleStore",
     "Person",
     "ReferenceBank",
@@ -54,6 +56,7 @@ __all__ = [
     "k_means",
     "match",
     "mean_likeness",
+    "measure",
     "people_of",
     "rank_people",
     "read_references",

@@ -11,6 +11,7 @@ from typing import Literal
 
 from facecrop_core.errors import ModelError
 from facecrop_core.models import catalogue, dlib_face, packs, store
+from facecrop_core.models.calibrations import with_measured
 from facecrop_core.models.runtime import Device, Runtime, decoding_device, devices
 from facecrop_core.records import Engine
 from facecrop_core.settings import Settings
@@ -111,7 +112,7 @@ def _open_builtin(choice: EngineChoice, settings: Settings, runtime: Runtime) ->
         licence=catalogue.BUILTIN_LICENCE,
         detector=DETECTORS["dlib"](settings.detection.det_size, threads=1 if runtime.low_cpu else runtime.threads),
         embedder=embedder,
-        calibration=catalogue.DLIB_CALIBRATION,
+        calibration=with_measured(catalogue.DLIB_CALIBRATION, embedder.model_sha256),
         providers=embedder.providers,
     )
 
@@ -130,7 +131,7 @@ def _open_pack(choice: EngineChoice, settings: Settings, runtime: Runtime) -> En
         licence=licence_of(choice),
         detector=detector,
         embedder=embedder,
-        calibration=catalogue.calibration_of(embedder.model_sha256),
+        calibration=with_measured(catalogue.calibration_of(embedder.model_sha256), embedder.model_sha256),
         providers=tuple(dict.fromkeys((*detector.providers, *embedder.providers))),
     )
 

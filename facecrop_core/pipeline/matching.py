@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from facecrop_core.models.calibrations import with_measured
 from facecrop_core.people import consistent, face_quality, match, people_of
 from facecrop_core.pipeline.curation import Curated, apply_people, excluded_pairs
 from facecrop_core.pipeline.grown import with_grown
@@ -21,9 +22,10 @@ MOST_REMEMBERED = 6
 
 
 def calibration_of(scan: Scan) -> Calibration:
-    """Where the numbers of a scan's models stand."""
+    """Where the numbers of a scan's models stand: as the user measured since, or as they were at the scan."""
     engine = scan.engine
-    return Calibration(engine["metric"], engine["match"], engine["unsure"], engine["det_thresh"])
+    then = Calibration(engine["metric"], engine["match"], engine["unsure"], engine["det_thresh"])
+    return with_measured(then, str(engine["embedder_sha256"]))
 
 
 def who_is_who(
