@@ -48,9 +48,18 @@ def merge(options: Namespace) -> int:
         names = ", ".join(people.label(number) for number in others if number != target)
         if not names:
             raise UsageError("There is nobody to merge.", "facecrop people merge PERSON … --into PERSON")
+        for number in others:
+            together = people.frames_together(number, target)
+            if together and number != target:
+                pair = f"{people.label(number)} and {people.label(target)}"
+                _warn(f"{pair} are seen together in {together} frames, where only one of them can keep the name.")
         people.curation.merge(others, target)
         people.refresh()
         return _done(options, people, f"{names} merged into {people.label(target)}", [target])
+
+
+def _warn(words: str) -> None:
+    print(f"Warning: {readable(words)} 'undo' takes it back.", file=sys.stderr, flush=True)
 
 
 def split(options: Namespace) -> int:

@@ -204,6 +204,14 @@ class ProjectPeople:
                 found.append({**place, **seconds, "faces": len(times)})
         return found
 
+    def frames_together(self, a: int, b: int) -> int:
+        """In how many sampled frames two people are both seen; then they can hardly be one."""
+        both = 0
+        for view in self.views:
+            samples = [view.table["sample"][view.person == number] for number in (a, b)]
+            both += len(np.intersect1d(*samples))
+        return both
+
     def said_of(self, number: int) -> dict[str, int]:
         """How many faces the user put to, or said not to be, a person, by kind of verdict."""
         return dict(Counter(v.kind for v in self.store.verdicts() if v.person_id == number))
