@@ -120,7 +120,7 @@ def _by_person(people: ProjectPeople, pools: list[FacePool], settings: Settings,
         known = set(existing[existing >= 0].tolist())
         labels = clusters.labels.copy()
         # Whom references show is for references to say, at whatever similarity is asked for: nothing is stored of them.
-        labels[np.isin(labels, _with_references(people, pool))] = -1
+        labels[np.isin(labels, sorted(known & _with_references(people, pool)))] = -1
         labels[pool.of_views([view.curated.person for view in pool.views]) > 0] = -1  # the user said who it is
         groups += pool.groups(labels, {number: number for number in known})
     return Outcome(_merged(groups), counts=totals)
@@ -166,10 +166,10 @@ def _cannot_link(pool: FacePool, existing: IntArray) -> list[tuple[int, int]]:
     return pairs
 
 
-def _with_references(people: ProjectPeople, pool: FacePool) -> list[int]:
+def _with_references(people: ProjectPeople, pool: FacePool) -> set[int]:
     sha = pool.views[0].table.embedder_sha256
     shown = people.store.stored_references()
-    return sorted({r.person_id for r in shown if sha in r.embedders and not r.reference.negative})
+    return {r.person_id for r in shown if sha in r.embedders and not r.reference.negative}
 
 
 def _merged(groups: Groups) -> Groups:

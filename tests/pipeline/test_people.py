@@ -98,6 +98,15 @@ def test_references_say_who_is_who_and_their_people_are_not_grouped_again(projec
     assert frame.groupby("cluster").size().to_dict() == {"person 2": 8, "person 3": 6, "person 4": 14}
 
 
+def test_a_reference_of_somebody_who_is_not_there_takes_nobody_away(project):
+    with PeopleStore(project.people_path) as store:
+        strangers = [Reference(f"stranger {i}", "s.jpg", direction(20 + i)) for i in range(4)]
+        store.replace_references(strangers, SHA)
+    result = cluster_project(project)
+    assert (result["founded"], result["grouped"], result["unnamed_people"]) == (3, 28, 3)
+    assert faces_frame(project)["person"].isna().all()
+
+
 def test_a_scan_groups_only_where_no_reference_says_who_is_who(project):
     off = Settings().with_values({"group_mode": "off"})
     assert group_after_scan(project, off, Watch()) == {}
