@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from ast import literal_eval
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ import pytest
 from fault_tools import run_stub, use_stub_engine
 
 from facecrop_core.errors import CancelledError
-from facecrop_core.pipeline import late, looking
-from facecrop_core.pipeline.events import Note, Progress
+from facecrop_core.pipeline import late, looking, scan
+from facecrop_core.pipeline.events import Note, Progress, Watch
+from facecrop_core.pipeline.jobs import JobRequest, run_job
 from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.scan import ScanResult
 from facecrop_core.pipeline.verify import verify
+from facecrop_core.records import FaceTable, Reference
+from facecrop_core.settings import Settings
 from facecrop_core.table import read_samples
 
 
@@ -128,8 +132,6 @@ def test_a_stopped_completion_goes_on(film: Path, tmp_path: Path, monkeypatch: p
 
 def close_to(ours: str, theirs: str) -> bool:
     """Whether both tables are the same but for noise in the embeddings."""
-    from ast import literal_eval
-
     a, b = (literal_eval(text.replace("nan", "None")) for text in (ours, theirs))
     return bool(np.allclose(a.pop("e"), b.pop("e"), atol=1e-3)) and a == b
 
@@ -142,11 +144,66 @@ def stop_at(faces: int, film: Path, folder: Path, stage: str, **settings: Any) -
         if isinstance(event, Progress) and event.stage == stage and max(event.samples, event.done) >= faces:
             stop.set()
 
-    from facecrop_core.pipeline import scan
-    from facecrop_core.pipeline.events import Watch
-    from facecrop_core.settings import Settings
-
     project = Project.create(folder)
     values = Settings().with_values({"engine": "builtin", "fps": 4.0} | settings)
     with project.lock(), pytest.raises(CancelledError):
         scan.scan(film, project, values, Watch(stop_soon, stop))
+
+
+VALUES = {"engine": "builtin", "fps": 4.0, "size": 32}
+
+
+def job(kind: Any, film: Path, folder: Path, photo: Path | None = None, **settings: Any) -> dict[str, Any]:
+    photos = () if photo is None else (photo,)
+    films = () if kind == "export" else (film,)
+    out = None if kind == "scan" else folder / "out"
+    return run_job(JobRequest(kind, folder / "p", films, photos, out=out, settings=VALUES | settings))
+
+
+def test_new_references_have_the_tracks_that_may_match_embedded(
+    film: Path, photo: Path, tmp_path: Path, detections: list[int]
+) -> None:
+    first = job("scan", film, tmp_path, embed="needed")
+    assert (first["faces"], first["videos"][0]["faces"]) == (24, 24) and first["embedded"] < 20, (
+        "there are no references"
+    )
+    detections.clear()
+    job("scan", film, tmp_path, photo, embed="track")
+    looked = len(detections)  # at the photo alone
+    assert looked < 5
+    exported = job("export", film, tmp_path, photo, embed="needed", sim=-1.0 + 1e-6)
+    assert len(detections) == 2 * looked and exported["saved"] == 24
+    assert Project.open(tmp_path / "p").scans()[0].content["embedded"] == 24
+
+
+def test_extract_completes_what_another_scan_left_out(film: Path, tmp_path: Path, detections: list[int]) -> None:
+    job("scan", film, tmp_path, embed="track")
+    detections.clear()
+    assert job("extract", film, tmp_path, sim=None)["embedded"] == 24 and not detections
+
+
+def test_with_another_model_nothing_is_embedded(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run_stub(film, tmp_path / "p", embed="track")
+    monkeypatch.setattr(fault_tools.StubEmbedder, "model_sha256", "f" * 64)
+    said: list[Any] = []
+    settings = Settings().with_values({"engine": "builtin"})
+    late.complete_project(Project.open(tmp_path / "p"), settings, fault_tools.stub_engine, Watch(said.append))
+    assert "scanned with another model" in said[0].text and not known(result).all()
+
+
+def test_which_rows_need_an_embedding(film: Path, tmp_path: Path) -> None:
+    record = run_stub(film, tmp_path / "p").scan
+    near, far, unknown = np.eye(4, dtype=np.float32)[0], np.eye(4, dtype=np.float32)[1], np.full(4, np.nan, np.float32)
+    unsure = np.array([0.32, np.sqrt(1 - 0.32**2), 0, 0], np.float32)  # 0.4 is unsure
+    vectors = [near, unknown, far, unknown, unsure, unknown, unknown]
+    tracks = np.array([0, 0, 1, 1, 2, 2, -1])
+    table = FaceTable(record.video, {"track": tracks, "time_seconds": np.arange(7.0)}, np.stack(vectors))
+    references = [Reference("ann", "", near)]
+
+    def rows(mode: str, references: list[Reference] = references, **values: Any) -> list[int]:
+        settings = Settings().with_values({"embed": mode} | values)
+        return late.rows_to_embed(record, table, references, settings).tolist()
+
+    assert rows("all") == [1, 3, 5, 6] and rows("track") == []
+    assert rows("needed") == [1, 5] and rows("needed", []) == []
+    assert rows("needed", sim=0.0 + 1e-3) == [1, 3, 5], "below a lower border, more may match"
