@@ -1,6 +1,6 @@
 """Scans a film again and again, each time killed at a later step, resumed, and compared with an uninterrupted run.
 
-  LD_PRELOAD=faults.so kill_sweep.py FILM PHOTO FOLDER FAULTS.SO STRIDE
+  LD_PRELOAD=faults.so kill_sweep.py FILM PHOTO FOLDER FAULTS.SO STRIDE EMBED
 
 Prints one JSON object: how many steps a run has, how many of them were deadly, and what went wrong.
 """
@@ -25,7 +25,7 @@ import pandas  # noqa: F401
 import pyarrow.parquet  # noqa: F401
 import pytest
 
-from facecrop_core.pipeline import looking
+from facecrop_core.pipeline import late, looking
 from facecrop_core.pipeline.jobs import JobRequest, run_job
 from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.report import faces_frame
@@ -50,7 +50,8 @@ def in_child(work: Callable[[], object]) -> int:
 
 
 class Sweep:
-    def __init__(self, film: Path, photo: Path, folder: Path, library: Path) -> None:
+    def __init__(self, film: Path, photo: Path, folder: Path, library: Path, embed: str) -> None:
+        self.settings = {"engine": "builtin", "fps": 4.0, "embed": embed}
         self.film, self.photo, self.folder = film, photo, folder
         self.library = ctypes.CDLL(str(library))
         self.answer = folder / "answer"
@@ -61,9 +62,7 @@ class Sweep:
         def work() -> None:
             if deadly is not None:
                 self.library.killer_arm(os.fsencode(project), ctypes.c_long(deadly))
-            run_job(
-                JobRequest("scan", project, (self.film,), (self.photo,), settings={"engine": "builtin", "fps": 4.0})
-            )
+            run_job(JobRequest("scan", project, (self.film,), (self.photo,), settings=self.settings))
             self.answer.write_text(str(self.library.killer_count()))
 
         return in_child(work)
@@ -117,5 +116,6 @@ if __name__ == "__main__":
     with pytest.MonkeyPatch.context() as patch:
         fault_tools.use_stub_engine(patch)
         patch.setattr(looking, "SAMPLES_PER_PART", 4)
+        patch.setattr(late, "FACES_PER_PART", 4)
         film, photo, folder, library = map(Path, sys.argv[1:5])
-        print(json.dumps(Sweep(film, photo, folder, library).sweep(int(sys.argv[5]))))
+        print(json.dumps(Sweep(film, photo, folder, library, sys.argv[6]).sweep(int(sys.argv[5]))))

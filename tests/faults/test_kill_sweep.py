@@ -15,7 +15,7 @@ from fault_tools import environment, fault_library
 HERE = Path(__file__).parent
 
 
-def sweep(tmp_path: Path, stride: int) -> dict[str, Any]:
+def sweep(tmp_path: Path, stride: int, embed: str) -> dict[str, Any]:
     library = fault_library(tmp_path)
     if library is None:
         pytest.skip("no C compiler: the process cannot be killed at its system calls")
@@ -24,7 +24,7 @@ def sweep(tmp_path: Path, stride: int) -> dict[str, Any]:
     cv2.imwrite(str(photo), clips.person_photo("anna"))
     (tmp_path / "projects").mkdir()
     done = subprocess.run(
-        [sys.executable, HERE / "kill_sweep.py", film, photo, tmp_path / "projects", library, str(stride)],
+        [sys.executable, HERE / "kill_sweep.py", film, photo, tmp_path / "projects", library, str(stride), embed],
         env=environment(LD_PRELOAD=os.fspath(library), OPENBLAS_NUM_THREADS="1"), capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
@@ -33,12 +33,14 @@ def sweep(tmp_path: Path, stride: int) -> dict[str, Any]:
     return result
 
 
-def test_killed_at_some_writes_a_scan_resumes_to_the_same_rows(tmp_path: Path) -> None:
-    assert sweep(tmp_path, stride=67)["killed"] >= 2
+@pytest.mark.parametrize(("stride", "embed"), [(67, "all"), (131, "needed")])
+def test_killed_at_some_writes_a_scan_resumes_to_the_same_rows(tmp_path: Path, stride: int, embed: str) -> None:
+    assert sweep(tmp_path, stride, embed)["killed"] >= 2
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_killed_at_every_write_rename_and_fsync_a_scan_resumes_to_the_same_rows(tmp_path: Path) -> None:
-    result = sweep(tmp_path, stride=1)
+@pytest.mark.parametrize("embed", ["all", "needed"])
+def test_killed_at_every_write_rename_and_fsync_a_scan_resumes_to_the_same_rows(tmp_path: Path, embed: str) -> None:
+    result = sweep(tmp_path, 1, embed)
     assert result["killed"] == result["steps"] > 100
