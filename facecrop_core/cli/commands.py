@@ -97,6 +97,8 @@ def _run_job(kind: Kind, options: Namespace, project: Path, settings: Settings, 
 
     if options.refs and options.refs_dir:
         raise UsageError("--refs and --refs-dir were both given.", "Use one of them.")
+    if options.refs_sheet and not (options.refs or options.refs_dir):
+        raise UsageError("--refs-sheet draws what --refs names, and that was not given.")
     if options.help:
         _write_help(options, settings)
     references = tuple(options.refs) or ((options.refs_dir,) if options.refs_dir else ())
@@ -108,6 +110,7 @@ def _run_job(kind: Kind, options: Namespace, project: Path, settings: Settings, 
         options.refs_dir is not None,
         None if kind == "scan" else options.out.absolute(),
         settings.changed(),
+        options.refs_sheet and options.refs_sheet.absolute(),
     )
     with make_progress(settings.logging.print_every) as progress, stop_on_interrupt(options.json) as stop:
         result = run_job(request, Watch(progress, stop))

@@ -105,11 +105,16 @@ def _add_references(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("Who")
     group.add_argument(
         "--refs", nargs="+", type=Path, default=[], metavar="PATH",
-        help="Photos of one person, a folder of them (named as the folder), or a folder of folders (one person each).",
+        help="Photos of one person, a folder of them (named as the folder), or a folder of folders (one person each; "
+        "'not NAME' beside NAME holds photos of people who are not NAME).",
     )  # fmt: skip
     group.add_argument(
         "--refs-dir", type=Path, metavar="DIR", help="A folder of photos of one person, read with all that is below it."
     )
+    group.add_argument(
+        "--refs-sheet", type=Path, metavar="FILE.jpg",
+        help="Draw what was taken from each photo, and what was refused and why.",
+    )  # fmt: skip
 
 
 def _add_extract(names: Any) -> None:

@@ -49,6 +49,8 @@ class JobRequest:
     out: Path | None = None
     settings: dict[str, Any] | None = None
     """None: the project's own settings."""
+    reference_sheet: Path | None = None
+    """Where to draw what was taken from each photo of ``references``, and what was refused and why."""
 
 
 def run_job(request: JobRequest, watch: Watch | None = None) -> dict[str, Any]:
@@ -72,7 +74,8 @@ def run_job(request: JobRequest, watch: Watch | None = None) -> dict[str, Any]:
         engine = _engine(None, settings) if request.references else None
         if engine is not None:
             logged.send(Progress("references"))
-            add_references(project, request.references, engine, settings, logged, request.references_recursive)
+            recursive, sheet = request.references_recursive, request.reference_sheet
+            add_references(project, request.references, engine, settings, logged, recursive, sheet)
         result: dict[str, Any] = {"status": "complete", "project": str(project.folder), "videos": []}
         if request.kind != "export":
             result |= scan_all(project, sources, settings, engine, logged)

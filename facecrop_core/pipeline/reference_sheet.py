@@ -45,7 +45,7 @@ def _taken_tile(reference: Reference) -> Tile:
 def _without_path(refused: Refused) -> str:
     """The reason without the folders that it names."""
     folder = str(Path(refused.source).parent)
-    return refused.reason.replace(refused.source, "it").replace(f"{folder}/", "")
+    return refused.reason.replace(refused.source, "it").replace(f"{folder}/", "").removesuffix(", and is skipped.")
 
 
 def _lines(source: str, words: str) -> tuple[str, ...]:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from facecrop_core.errors import ProjectError, UsageError
 from facecrop_core.files import commit
 from facecrop_core.names import utf8
+from facecrop_core.people import bands
 from facecrop_core.pipeline.curation import load_curated
+from facecrop_core.pipeline.matching import calibration_of
 from facecrop_core.pipeline.produce import Produced, produce
 from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.seen import people_numbers
@@ -19,6 +21,9 @@ from facecrop_core.records import REASONS
 
 if TYPE_CHECKING:
     import pandas as pd
+
+BANDS = np.array(["no", "unsure", "match", None], object)
+"""Names of the bands that ``people.bands`` tells; the last one, −1, is for faces without a similarity."""
 
 
 def save_faces(project: Project, out: Path, with_embeddings: bool = False) -> int:
@@ -80,6 +85,7 @@ def _faces_of(project: Project, produced: Produced, with_embeddings: bool) -> pd
         "person": names[matches.person],
         "similarity": matches.similarity,
         "margin": matches.margin,
+        "band": BANDS[bands(matches.similarity, calibration_of(produced.scan))],
         "kept": kept,
         "reason": np.array([None, *REASONS[1:]], object)[produced.reasons],
     }

@@ -27,6 +27,7 @@ State = Literal["running", "done", "cancelled", "failed", "interrupted"]
 EVENTS_PER_SECOND = 5.0
 SECONDS_TO_STOP = 4.0
 NOTES_KEPT = 200
+SINGLE_PATHS = ("project", "out", "reference_sheet")
 
 
 @dataclass
@@ -138,14 +139,14 @@ class Runner:
     def _save(self, job: Job) -> None:
         content = dataclasses.asdict(job) | {"notes": [dataclasses.asdict(note) for note in job.notes]}
         request = content["request"]
-        request |= {key: str(request[key]) for key in ("project", "out") if request[key] is not None}
+        request |= {key: str(request[key]) for key in SINGLE_PATHS if request[key] is not None}
         request |= {key: [str(path) for path in request[key]] for key in ("videos", "references")}
         commit_json(self.folder / f"{job.token}.json", content)
 
     def _load(self, path: Path) -> None:
         content = read_json(path)
         request = content["request"]
-        request |= {key: Path(request[key]) for key in ("project", "out") if request[key] is not None}
+        request |= {key: Path(request[key]) for key in SINGLE_PATHS if request.get(key) is not None}
         request |= {"references": tuple(Path(text) for text in request["references"])}
         request |= {"videos": tuple(text if is_link(text) else Path(text) for text in request["videos"])}
         progress = content["progress"]

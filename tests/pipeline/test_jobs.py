@@ -86,6 +86,7 @@ def test_the_table_of_faces_lists_every_face(extracted: Any, tmp_path: Path) -> 
     faces = faces_frame(project)
     promised = {"face_id", "video", "frame", "time_seconds", "x1", "y1", "x2", "y2", "landmarks", "det_score", "yaw"}
     promised |= {"pitch", "roll", "sharpness", "brightness", "track", "cluster", "person", "similarity", "margin"}
+    promised |= {"band"}
     promised |= {"kept", "reason"}
     assert promised <= set(faces.columns) and len(faces) == result["faces"]
     assert faces["kept"].sum() == result["saved"] and faces.loc[~faces["kept"], "reason"].notna().all()
