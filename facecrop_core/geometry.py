@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facecrop_core.records import Faces, FloatArray, IntArray
 
@@ -20,24 +21,32 @@ def similarity_fit(source_xy: FloatArray, target_xy: FloatArray) -> FloatArray:
     Least squares without reflection: S. Umeyama, "Least-squares estimation of transformation parameters between two
     point patterns", IEEE PAMI 13(4), 1991, in its closed form for two dimensions.
     """
-    source, target = np.asarray(source_xy, np.float64), np.asarray(target_xy, np.float64)
-    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
-    s, t = source - source_mean, target - target_mean
-    spread = float((s**2).sum())
-    if spread < 1e-12:
+    matrix = similarity_fits(np.asarray(source_xy)[None], target_xy)[0]
+    if not np.isfinite(matrix).all():
         raise ValueError("similarity_fit needs at least two different points")
-    a = float((s * t).sum()) / spread
-    b = float((s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]).sum()) / spread
-    linear = np.array([[a, -b], [b, a]])
-    return np.hstack([linear, (target_mean - linear @ source_mean)[:, None]]).astype(np.float32)
+    return np.asarray(matrix, np.float32)
 
 
-def apply_matrix(matrix: FloatArray, points_xy: FloatArray) -> FloatArray:
+def similarity_fits(source_xy: NDArray[np.floating], target_xy: NDArray[np.floating]) -> NDArray[np.float64]:
+    """``similarity_fit`` for many faces at once: [m, n, 2] to [n, 2] gives [m, 2, 3]; NaN where all points are one."""
+    source, target = np.asarray(source_xy, np.float64), np.asarray(target_xy, np.float64)
+    source_mean, target_mean = source.mean(axis=1), target.mean(axis=0)
+    s, t = source - source_mean[:, None], target - target_mean
+    spread = (s**2).sum(axis=(1, 2))
+    spread[spread < 1e-12] = np.nan
+    a = (s * t).sum(axis=(1, 2)) / spread
+    b = (s[..., 0] * t[:, 1] - s[..., 1] * t[:, 0]).sum(axis=1) / spread
+    linear = np.stack([np.stack([a, -b], axis=1), np.stack([b, a], axis=1)], axis=1)
+    shift = target_mean - np.einsum("mij,mj->mi", linear, source_mean)
+    return np.concatenate([linear, shift[..., None]], axis=2)
+
+
+def apply_matrix(matrix: NDArray[np.floating], points_xy: FloatArray) -> FloatArray:
     """Points [..., 2] after a 2 × 3 matrix."""
     return np.asarray(points_xy @ matrix[:, :2].T + matrix[:, 2], np.float32)
 
 
-def invert_matrix(matrix: FloatArray) -> FloatArray:
+def invert_matrix(matrix: NDArray[np.floating]) -> FloatArray:
     """The 2 × 3 matrix that undoes a 2 × 3 matrix."""
     inverse = np.linalg.inv(matrix[:, :2].astype(np.float64))
     return np.hstack([inverse, -(inverse @ matrix[:, 2])[:, None]]).astype(np.float32)

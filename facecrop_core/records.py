@@ -23,8 +23,8 @@ Image = NDArray[np.uint8]
 
 REASONS = (
     "", "no_match", "edge", "max_pad", "other_face", "min_crop_px", "max_upscale", "min_face_frac_crop",
-    "min_bbox_frac", "min_tenengrad", "min_brightness", "max_per_frame", "size_limit", "not_a_face", "rejected",
-    "inconsistent",
+    "min_bbox_frac", "min_tenengrad", "min_brightness", "min_laplacian", "max_per_frame", "size_limit", "not_a_face",
+    "rejected", "inconsistent",
 )  # fmt: skip
 """Why a face is not kept. Columns store positions in this tuple; 0 is kept. What the user said (``not_a_face``,
 ``rejected``) comes first, then the first that applies, in this order."""
@@ -254,24 +254,6 @@ class Matches:
     best: IntArray
     similarity: FloatArray
     margin: FloatArray
-
-
-@dataclass(frozen=True)
-class CropPlan:
-    """Where each face's crop lies: one row per face of the table.
-
-    ``origin_xy`` int64 [n, 2] is the top left corner in source pixels (negative where padded) and ``side`` int64 [n]
-    the square's side; ``pad_share`` float32 [n] is the share of the side that lies outside the frame on the worst
-    edge; ``face_share`` is the face's longer side ÷ the crop's side; ``upscale`` is output size ÷ side.
-    """
-
-    origin_xy: IntArray
-    side: IntArray
-    pad_share: FloatArray
-    face_share: FloatArray
-    upscale: FloatArray
-    reasons: NDArray[np.int8]
-    """Why a crop cannot be framed as asked (edge policy, another face inside): positions in ``REASONS``, 0 for none."""
 
 
 @dataclass

@@ -9,7 +9,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "facecrop_core"
-BASE = {"errors", "files", "names", "records", "settings", "geometry", "similarity", "pixels", "models", "volumes"}
+BASE = {
+    "errors",
+    "files",
+    "names",
+    "records",
+    "settings",
+    "geometry",
+    "similarity",
+    "pixels",
+    "models",
+    "volumes",
+    "crop_plan",
+}
 STAGES = {"sources", "video", "detect", "embed", "track", "measure", "table", "people", "select", "crop", "export"}
 MAY_IMPORT = {
     "errors": set(),
@@ -21,6 +33,7 @@ MAY_IMPORT = {
     "volumes": {"errors"},
     "similarity": {"records"},
     "pixels": {"records", "geometry"},
+    "crop_plan": {"records"},
     "models": BASE - {"models"},
     **dict.fromkeys(STAGES, BASE),
     "pipeline": BASE | STAGES,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facecrop_core.export.contact_sheet import sheet_path, write_contact_sheet
-from facecrop_core.export.files import folder_names
+from facecrop_core.export.files import BESIDE_SUFFIXES, beside, folder_names
 from facecrop_core.export.metadata import Metadata
 from facecrop_core.export.statistics import guard
 from facecrop_core.files import write_whole, writing
@@ -33,7 +33,8 @@ def erase_crops(out: Path, statistics: Path, names: Collection[str], face_ids: C
     gone = [row for row in rows if row.get("person") in people or row.get("face_id") in faces]
     with writing(out):
         for row in gone:
-            (out / row["file_name"]).unlink(missing_ok=True)
+            for path in (out / row["file_name"], *(beside(out / row["file_name"], s) for s in BESIDE_SUFFIXES)):
+                path.unlink(missing_ok=True)
         folders = {folder_names([name])[name] for name in people} | {str(Path(row["file_name"]).parent) for row in gone}
         for folder in sorted(folders - {"."}):
             _remove_if_empty(out / folder)

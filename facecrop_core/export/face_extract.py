@@ -7,16 +7,16 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 from facecrop_core.errors import FacecropError, OutputError
 from facecrop_core.export.contact_sheet import sheet_path, write_contact_sheet
-from facecrop_core.export.files import UNKNOWN, folder_names
+from facecrop_core.export.files import UNKNOWN, beside, folder_names
 from facecrop_core.export.metadata import Metadata
 from facecrop_core.export.statistics import VideoStatistics, statistics_path
 from facecrop_core.files import PART_SUFFIX, take_lock, write_whole, writing
-from facecrop_core.pixels import encode_image
+from facecrop_core.pixels import can_encode, encode_image
 from facecrop_core.records import Image
 from facecrop_core.settings import Settings
 from facecrop_core.volumes import check_mounted
@@ -24,7 +24,8 @@ from facecrop_core.volumes import check_mounted
 LOG = logging.getLogger(__name__)
 LOCK_NAME = ".facecrop.lock"
 NUMBERED = re.compile(
-    r"(?:(?P<label>.*)_)?(?P<number>\d{6,})\.(?:png|jpe?g|webp)(?:\.part)?", re.IGNORECASE | re.DOTALL
+    r"(?:(?P<label>.*)_)?(?P<number>\d{6,})\.(?:png|jpe?g|webp|avif|mask\.png|json)(?:\.part)?",
+    re.IGNORECASE | re.DOTALL,
 )
 
 
@@ -46,6 +47,11 @@ class DatasetWriter:
     """
 
     def __init__(self, out: Path, settings: Settings, persons: Sequence[str] = (), videos: Sequence[str] = ()) -> None:
+        if not can_encode(settings.export.image_format):
+            raise OutputError(
+                f"This build of OpenCV cannot write {settings.export.image_format} files.",
+                "Choose another --image-format, or install a newer opencv-python-headless.",
+            )
         self.out = out
         self.written = self.bytes_written = 0
         self._export = settings.export
@@ -73,7 +79,13 @@ class DatasetWriter:
             prefix = re.sub(r"[^\w.-]", "_", self._export.prefix or "").lstrip(".-")
             self._label = f"{prefix}{self._videos.index(video_id) + 1:02d}"
 
-    def write(self, person: str | None, image: Image | bytes, row: Mapping[str, Any]) -> str:
+    def write(
+        self,
+        person: str | None,
+        image: Image | bytes,
+        row: Mapping[str, Any],
+        others: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> str:
         """Save one crop and what is known of it; returns its path below ``out``.
 
         Args:
@@ -81,6 +93,7 @@ class DatasetWriter:
             row: ``frame`` (or None), ``similarity`` (or None), ``orig_side``, ``up``, ``face_frac`` and ``video_id``,
                 which the statistics list. All of it, with what else is given (the same keys for every crop), goes to
                 metadata.jsonl as it is; NaN as null.
+            others: the bytes of files beside the crop, by their suffixes in ``BESIDE_SUFFIXES``.
 
         Raises:
             DiskFullError: nothing of this crop is left behind; the ones before it are complete.
@@ -90,16 +103,21 @@ class DatasetWriter:
         name = self._next_name(person)
         path = self.out / name
         self._metadata.add(name, {"person": person, **row})
-        with writing(path):
-            write_whole(path, data)
         try:
+            for suffix, content in others.items():
+                with writing(path):
+                    write_whole(beside(path, suffix), content)
+            with writing(path):
+                write_whole(path, data)
             self._statistics.add(name, row)
         except OutputError:
+            for suffix in others:
+                beside(path, suffix).unlink(missing_ok=True)
             path.unlink(missing_ok=True)
             raise
         self._next[str(Path(name).parent), self._label] += 1
         self.written += 1
-        self.bytes_written += len(data)
+        self.bytes_written += len(data) + sum(map(len, others.values()))
         return name
 
     def encode(self, image: Image) -> bytes:

@@ -12,6 +12,9 @@ from pathlib import Path
 from facecrop_core.files import writing
 
 NAME_BYTES = 200
+MASK_SUFFIX, SIDECAR_SUFFIX = ".mask.png", ".json"
+BESIDE_SUFFIXES = (MASK_SUFFIX, SIDECAR_SUFFIX)
+"""What follows the name of a crop, without its own ending, in the files beside it."""
 UNKNOWN = "unknown"
 """Folder of the crops of nobody in particular, beside those of several people."""
 DEVICE_NAMES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -60,6 +63,11 @@ class LineFile:
 
     def close(self) -> None:
         self._file.close()
+
+
+def beside(crop: Path, suffix: str) -> Path:
+    """The file of that suffix beside a crop."""
+    return crop.with_name(crop.stem + suffix)
 
 
 def folder_names(persons: Iterable[str]) -> dict[str, str]:

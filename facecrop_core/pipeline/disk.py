@@ -17,7 +17,7 @@ RETRY_SECONDS = 3.0
 FLOOR_BYTES = 200_000_000
 BYTES_PER_SAMPLE = 12_000
 """A sample with one face: its row and small picture, a thumbnail, an embedding and the measures."""
-BYTES_PER_PIXEL = {"png": 1.8, "jpeg": 0.5, "webp": 0.4}
+BYTES_PER_PIXEL = {"png": 1.8, "jpeg": 0.5, "webp": 0.4, "avif": 0.3}
 
 T = TypeVar("T")
 

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facecrop_core.crop import frame_crops, render_crop
+from facecrop_core.crop import frame_crops
+from facecrop_core.crop_plan import CropPlan
 from facecrop_core.errors import ReferencesError
 from facecrop_core.export import DatasetWriter, statistics_path
 from facecrop_core.names import utf8
 from facecrop_core.people import PeopleStore, collect_photos, collect_refs_dir, read_references
+from facecrop_core.pipeline.crop_files import CropFiles, crop_files
 from facecrop_core.pipeline.curation import Curated, keep_chosen, load_curated, nothing_said
 from facecrop_core.pipeline.disk import DiskPatience, export_bytes, warn_of_little_space
 from facecrop_core.pipeline.events import Note, Progress, Watch
@@ -26,7 +28,7 @@ from facecrop_core.pipeline.matching import inconsistent, remembered, who_is_who
 from facecrop_core.pipeline.project import Project, Scan
 from facecrop_core.pipeline.reference_sheet import write_reference_sheet
 from facecrop_core.pipeline.workers import cpu_workers, in_order
-from facecrop_core.records import REASONS, CropPlan, Engine, FaceTable, Frame, Image, IntArray, Matches, Reference
+from facecrop_core.records import REASONS, Engine, FaceTable, Frame, IntArray, Matches, Reference
 from facecrop_core.select import reason_counts, select
 from facecrop_core.settings import Settings
 from facecrop_core.video import TimesPlan, VideoReader
@@ -182,11 +184,11 @@ def _write_kept(
     plan, name = TimesPlan([float(t) for t in np.unique(times)]), produced.scan.video.path.name
     patient, workers = DiskPatience(settings, watch, name), cpu_workers(settings)
 
-    def render(frame: Frame) -> list[tuple[int, bytes]]:
+    def render(frame: Frame) -> list[tuple[int, CropFiles]]:
         """The frame's crops as files' bytes, by their rows; one at a time is held as pixels."""
         try:
             rows = kept[slice(*np.searchsorted(times, frame.time_seconds + np.array([-1e-6, 1e-6])))]
-            return [(int(row), writer.encode(_render(produced, int(row), frame, settings))) for row in rows]
+            return [(int(row), crop_files(frame, table, produced.crops, int(row), settings)) for row in rows]
         finally:
             frame.release()
 
@@ -196,27 +198,23 @@ def _write_kept(
     ):
         for crops in rendered:
             watch.check_cancelled()
-            for row, data in crops:
-                if not patient(partial(_write_crop, produced, row, data, settings, writer)):
+            for row, files in crops:
+                if not patient(partial(_write_crop, produced, row, files, settings, writer)):
                     return False
                 saved[produced.person_name(row) or ""] += 1
             watch.send(Progress("export", name, sum(saved.values()), total, saved=sum(saved.values())))
     return True
 
 
-def _render(produced: Produced, row: int, frame: Frame, settings: Settings) -> Image:
-    return render_crop(frame, produced.crops.origin_xy[row], int(produced.crops.side[row]), settings.framing)
-
-
-def _write_crop(produced: Produced, row: int, data: bytes, settings: Settings, writer: DatasetWriter) -> bool:
+def _write_crop(produced: Produced, row: int, files: CropFiles, settings: Settings, writer: DatasetWriter) -> bool:
     """Returns False, and writes nothing, where the crop would make the dataset too large."""
     table, crops, matches = produced.table, produced.crops, produced.matches
     frame_number, limit = int(table["frame"][row]), settings.export.max_total_bytes
-    if limit is not None and writer.bytes_written + len(data) > limit:
+    if limit is not None and writer.bytes_written + files.size_bytes > limit:
         return False
     writer.write(
         produced.person_name(row),
-        data,
+        files.image,
         {
             "face_id": str(table["face_id"][row]),
             "video": utf8(produced.scan.video.path.name),
@@ -232,6 +230,7 @@ def _write_crop(produced: Produced, row: int, data: bytes, settings: Settings, w
             "tenengrad": _number(table["tenengrad"][row]),
             "yaw": _number(table["yaw"][row]),
         },
+        files.beside,
     )
     return True
 

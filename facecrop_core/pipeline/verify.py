@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from facecrop_core.errors import FacecropError, ProjectError, SourceError
+from facecrop_core.export import BESIDE_SUFFIXES, beside
 from facecrop_core.pipeline.events import Progress, Watch
 from facecrop_core.pipeline.grown import BANK_FILE
 from facecrop_core.pipeline.locking import check_free
@@ -23,7 +24,7 @@ from facecrop_core.sources import read_shelf
 from facecrop_core.table import Finding, check_scan_folder, read_table
 from facecrop_core.video import fingerprint
 
-CROP_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+CROP_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif")
 
 
 def verify(folder: Path, dataset: Path | None = None, watch: Watch | None = None) -> dict[str, Any]:
@@ -176,8 +177,9 @@ def _check_dataset(folder: Path) -> Iterator[Finding]:
             yield Finding("missing", path, "the crop is gone")
         elif not _is_picture(path):
             yield Finding("damaged", path, "the crop cannot be read")
+    beside_listed = {beside(path, suffix) for path in listed for suffix in BESIDE_SUFFIXES}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in CROP_SUFFIXES and path not in listed:
+        if path.suffix.lower() in CROP_SUFFIXES and path not in listed | beside_listed:
             yield Finding("orphaned", path, "metadata.jsonl does not list this crop", harmless=True)
 
 

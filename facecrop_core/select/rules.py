@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facecrop_core.crop_plan import CropPlan
 from facecrop_core.geometry import box_sides
-from facecrop_core.records import REASONS, BoolArray, CropPlan, FaceTable, IntArray, Matches
+from facecrop_core.records import REASONS, BoolArray, FaceTable, IntArray, Matches
 from facecrop_core.settings.sections import GateSettings
 
 Rule = Callable[[FaceTable, Matches, CropPlan, GateSettings], BoolArray | None]
@@ -67,6 +68,12 @@ def min_brightness(table: FaceTable, matches: Matches, crops: CropPlan, settings
     return np.asarray(table["brightness"] < settings.min_brightness)
 
 
+def min_laplacian(table: FaceTable, matches: Matches, crops: CropPlan, settings: GateSettings) -> BoolArray | None:
+    if not settings.min_laplacian or "laplacian" not in table.columns:
+        return None
+    return np.asarray(table["laplacian"] < settings.min_laplacian)
+
+
 GATES: dict[str, tuple[str, Rule]] = {
     "no_match": ("nobody you are looking for", no_match),
     "edge": ("crop leaves the frame", _crop_reason("edge")),
@@ -78,6 +85,7 @@ GATES: dict[str, tuple[str, Rule]] = {
     "min_bbox_frac": ("face too small in the frame", min_bbox_frac),
     "min_tenengrad": ("not sharp enough", min_tenengrad),
     "min_brightness": ("too dark", min_brightness),
+    "min_laplacian": ("too blurred to count as visible", min_laplacian),
 }
 """Label and rule by the reason's name, in order. ``max_per_frame`` comes after them, because it ranks what is left."""
 LABELS: dict[str, str] = {name: label for name, (label, _) in GATES.items()} | {

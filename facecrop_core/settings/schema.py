@@ -12,6 +12,7 @@ from facecrop_core.errors import SettingsError
 from facecrop_core.settings.clustering import ClusteringSettings
 from facecrop_core.settings.controls import Control, control_of
 from facecrop_core.settings.fetching import FetchSettings
+from facecrop_core.settings.framing import FramingSettings
 from facecrop_core.settings.prescan import PrescanSettings
 from facecrop_core.settings.runtime import RuntimeSettings
 from facecrop_core.settings.sampling import SamplingSettings
@@ -20,7 +21,6 @@ from facecrop_core.settings.sections import (
     DetectionSettings,
     EngineSettings,
     ExportSettings,
-    FramingSettings,
     GateSettings,
     LoggingSettings,
     MatchingSettings,

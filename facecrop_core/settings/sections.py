@@ -128,59 +128,6 @@ class MatchingSettings(Section):
     )  # fmt: skip
 
 
-class FramingSettings(Section):
-    TITLE = "Framing"
-
-    size: int = setting(
-        512, "Crop size", "Side of the square that is written.", unit="px", ge=16, le=4096, step=8, common=True
-    )
-    anchor: Literal["auto", "bbox", "eyes", "nose"] = setting(
-        "bbox", "Anchor", "What the crop is centred on. auto: the eyes where the face is near frontal, else the box.",
-        common=True,
-    )  # fmt: skip
-    anchor_offset_y: float = setting(
-        0.10, "Vertical offset", "Moves the crop down by this share of the face box's height.", ge=-2, le=2, step=0.01,
-    )  # fmt: skip
-    bbox_pad: float = setting(
-        0.34,
-        "Padding",
-        "Room added on each side, as a share of the box's longer side.",
-        ge=0,
-        le=3,
-        step=0.01,
-        common=True,
-    )
-    edge_policy: Literal["shift", "pad", "skip"] = setting(
-        "shift",
-        "At the frame's edge",
-        "shift moves the crop inside, pad fills what lies outside, skip leaves the face out.",
-    )
-    edge_fill: Literal["reflect", "replicate", "black"] = setting(
-        "reflect", "Edge fill", "What fills the part of a crop that lies outside the frame."
-    )
-    max_pad_frac: float = setting(
-        0.18, "Largest padded share", "Crops that would need more padding than this share of their side are left out.",
-        ge=0, le=1, step=0.01,
-    )  # fmt: skip
-    yaw_shift: bool = setting(False, "Yaw shift", "Moves the crop towards where a turned head looks.")
-    yaw_shift_frac: float = setting(
-        0.12, "Yaw shift share", "Largest shift, as a share of the crop's side.", ge=0, le=1, step=0.01
-    )
-    yaw_shift_yawmax: float = setting(
-        45.0, "Yaw for the largest shift", "Yaw at which the shift is largest.", unit="degrees", ge=1, le=90, step=1
-    )
-    solo_mode: Literal["off", "reject", "shrink"] = setting(
-        "off", "Other faces in the crop", "reject leaves out crops that hold another face, shrink crops tighter first."
-    )
-    solo_min_other_frac: float = setting(
-        0.25, "What counts as another face", "Smallest height of the other face, as a share of this face's height.",
-        ge=0, le=1, step=0.01,
-    )  # fmt: skip
-    solo_shrink_pad: float = setting(
-        0.18, "Padding after shrinking", "The padding that shrink falls back to.", ge=0, le=3, step=0.01
-    )
-
-
 class GateSettings(Section):
     TITLE = "Gates"
 
@@ -217,15 +164,29 @@ class GateSettings(Section):
     min_brightness: float = setting(
         0.0, "Smallest brightness", "Mean grey value of the face, 0 to 255.", ge=0, le=255, step=1
     )
+    min_laplacian: float = setting(
+        0.0, "Sharpness (Laplacian)", "Faces whose Laplacian's variance is lower do not count as visible. "
+        "PersonCapture asks for 70 (its face_quality_min).", ge=0, le=1_000_000, step=5,
+    )  # fmt: skip
 
 
 class ExportSettings(Section):
     TITLE = "Export"
 
-    image_format: Literal["png", "jpeg", "webp"] = setting(
+    image_format: Literal["png", "jpeg", "webp", "avif"] = setting(
         "png", "Image format", "What the crops are written as.", common=True
     )
-    image_quality: int = setting(95, "Image quality", "For JPEG and WebP.", ge=1, le=100, step=1)
+    image_quality: int = setting(95, "Image quality", "For JPEG, WebP and AVIF.", ge=1, le=100, step=1)
+    write_masks: bool = setting(
+        False,
+        "Masks",
+        "Writes NAME.mask.png beside each crop: white where the crop lies outside the frame and was filled.",
+    )
+    write_sidecars: bool = setting(
+        False,
+        "Sidecars",
+        "Writes NAME.json beside each crop: the matrix from source to crop, the box and the landmarks.",
+    )
     prefix: str | None = setting(
         None, "Prefix", "Where a project holds several videos, crops are named PREFIX, the video's number, _ and their "
         "own: vid01_000001.png.",

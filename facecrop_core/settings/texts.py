@@ -68,3 +68,30 @@ def parse_numbers(text: str) -> list[int]:
     if not numbers or min(numbers) < 1 or len(numbers) > 1000:
         raise ValueError(f"{text!r} names no numbers from 1 on")
     return sorted(set(numbers))
+
+
+def parse_factors(text: str) -> tuple[float, float, float, float]:
+    """Four positive numbers, parted by commas or spaces.
+
+    Raises:
+        ValueError: it is not that, or a number is larger than 20.
+    """
+    left, right, up, down = (float(part) for part in text.replace(",", " ").split())
+    if not all(0 < factor <= 20 for factor in (left, right, up, down)):
+        raise ValueError(f"{text!r} has a factor that is not in 0 to 20")
+    return left, right, up, down
+
+
+def parse_ratios(text: str) -> list[tuple[float, float]]:
+    """(width, height) of each of ``W:H,W:H,…``.
+
+    Raises:
+        ValueError: it is not that, or a shape is longer than 8 : 1.
+    """
+    found = []
+    for part in text.split(","):
+        width, height = (float(number) for number in part.split(":"))
+        if not (0 < width < math.inf and 0 < height < math.inf and 1 / 8 <= width / height <= 8):
+            raise ValueError(f"{part!r} is no shape")
+        found.append((width, height))
+    return found

@@ -8,7 +8,8 @@ import pytest
 
 from facecrop_core.crop import frame_crops, render_crop
 from facecrop_core.crop.neighbours import pairs_within
-from facecrop_core.records import REASONS, CropPlan, FaceTable, Video
+from facecrop_core.crop_plan import CropPlan
+from facecrop_core.records import REASONS, FaceTable, Video
 from facecrop_core.settings import Settings
 
 
@@ -176,12 +177,16 @@ def test_no_faces_at_all():
     assert crops.origin_xy.shape == (0, 2)
 
 
-def test_render_cuts_the_planned_square():
+@pytest.mark.parametrize(("origin", "expected"), [((30, 20), (197, 203)), ((-20, 20), (0, 3))])
+def test_render_cuts_the_planned_square(origin, expected):
     image = np.zeros((60, 100, 3), np.uint8)
     image[20:40, 30:50] = 200
     settings = Settings().with_values({"size": 16, "edge_fill": "black"}).framing
-    frame = clips.frame_from_bgr(image)
-    assert render_crop(frame, [30, 20], 20, settings).mean() == pytest.approx(200, abs=3)
-    outside = render_crop(frame, [-20, 20], 20, settings)
-    assert outside.shape == (16, 16, 3)
-    assert outside.max() <= 3
+    square = np.full((1, 2), 20.0)
+    one = np.ones(1, np.float32)
+    crops = CropPlan(
+        np.array([origin], float), square, np.zeros(1), np.full((1, 2), 16), one, one, one, np.zeros(1, np.int8)
+    )
+    cut = render_crop(clips.frame_from_bgr(image), crops, 0, settings)
+    assert cut.shape == (16, 16, 3)
+    assert expected[0] <= cut.mean() <= expected[1]

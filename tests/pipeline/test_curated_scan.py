@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facecrop_core.crop_plan import CropPlan
 from facecrop_core.people import Curation, FaceKey, PeopleStore, match
 from facecrop_core.pipeline.curation import (
     KEEP,
@@ -22,7 +23,7 @@ from facecrop_core.pipeline.curation import (
     unnamed_people,
 )
 from facecrop_core.pipeline.project import Project, Scan
-from facecrop_core.records import Calibration, CropPlan, FaceTable, Matches, Reference, Video
+from facecrop_core.records import Calibration, FaceTable, Matches, Reference, Video
 from facecrop_core.select import select
 from facecrop_core.settings import Settings
 from facecrop_core.table import FaceRow, SampleRow, ScanWriter, make_face_id
@@ -145,7 +146,8 @@ def test_keep_and_reject_outweigh_the_gates(store):
     assert curated.decision.tolist() == [REJECTED, 0, NOT_A_FACE, 0, KEEP]
     nobody = match(faces.embeddings, faces["sample"], [], CALIBRATION, Settings().matching)
     zeros, ones = np.zeros(5, np.int64), np.ones(5, np.float32)
-    crops = CropPlan(np.zeros((5, 2), np.int64), zeros + 200, ones * 0, ones, ones, np.zeros(5, np.int8))
+    size = np.full((5, 2), 200)
+    crops = CropPlan(size * 0.0, size * 1.0, zeros * 0.0, size, ones * 0, ones, ones, np.zeros(5, np.int8))
     gate = Settings().with_values({"min_crop_px": 300}).gate
     assert keep_chosen(select(faces, nobody, crops, gate, curated.left_out), curated)[[0, 2, 4]].tolist() == [
         *(REJECTED, NOT_A_FACE, 0)

@@ -141,7 +141,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_several_workers_write_what_one_writes(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, threads = module.render_crop, set()
+    real, threads = module.crop_files, set()
 
     def dawdling(frame: Any, *rest: Any) -> Any:
         threads.add(threading.current_thread().name)
@@ -153,7 +153,7 @@ def test_several_workers_write_what_one_writes(
         values = {"sim": None, "max_total_bytes": limit}
         one = write_dataset(project, SETTINGS.with_values({"workers": 1} | values), tmp_path / f"one{limit}")
         with monkeypatch.context() as patch:
-            patch.setattr(module, "render_crop", dawdling)
+            patch.setattr(module, "crop_files", dawdling)
             many = write_dataset(project, SETTINGS.with_values({"workers": 4} | values), tmp_path / f"many{limit}")
         assert one["saved"] == many["saved"] and one["not_kept"] == many["not_kept"]
         assert saved - 2 <= one["saved"] <= saved + 2
@@ -166,14 +166,14 @@ def test_several_workers_write_what_one_writes(
 def test_the_first_error_ends_the_export_and_crops_before_it_are_there(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = module.render_crop
+    real = module.crop_files
 
     def failing(frame: Any, *rest: Any) -> Any:
         if frame.sample >= 9:
             raise MemoryError(f"sample {frame.sample}")
         return real(frame, *rest)
 
-    monkeypatch.setattr(module, "render_crop", failing)
+    monkeypatch.setattr(module, "crop_files", failing)
     with pytest.raises(MemoryError, match="sample 9"):
         write_dataset(project, SETTINGS.with_values({"sim": None, "workers": 4}), tmp_path / "out")
     assert len(list((tmp_path / "out").glob("*.png"))) == 9
@@ -182,7 +182,7 @@ def test_the_first_error_ends_the_export_and_crops_before_it_are_there(
 def test_few_frames_are_rendered_ahead_and_a_stop_is_heeded(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, rendered, stop = module.render_crop, list[int](), threading.Event()
+    real, rendered, stop = module.crop_files, list[int](), threading.Event()
 
     def noting(frame: Any, *rest: Any) -> Any:
         rendered.append(frame.sample)
@@ -192,7 +192,7 @@ def test_few_frames_are_rendered_ahead_and_a_stop_is_heeded(
         if isinstance(event, Progress) and event.saved == 2:
             stop.set()
 
-    monkeypatch.setattr(module, "render_crop", noting)
+    monkeypatch.setattr(module, "crop_files", noting)
     with pytest.raises(CancelledError):
         settings = SETTINGS.with_values({"sim": None, "workers": 2})
         write_dataset(project, settings, tmp_path / "out", Watch(send, stop))

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facecrop_core.records import REASONS, CropPlan, FaceTable, Matches, Video
+from facecrop_core.crop_plan import CropPlan
+from facecrop_core.records import REASONS, FaceTable, Matches, Video
 from facecrop_core.select import GATES, LABELS, reason_counts, select
 from facecrop_core.settings import Settings
 
@@ -29,9 +30,12 @@ def table(**columns):
 
 
 def crops(side=(200,) * N, upscale=(1,) * N, face_share=(0.5,) * N, reasons=(0,) * N):
+    extent = np.stack([np.array(side, np.float64)] * 2, axis=1)
     return CropPlan(
-        np.zeros((N, 2), np.int64),
-        np.array(side, np.int64),
+        np.zeros((N, 2)),
+        extent,
+        np.zeros(N),
+        extent.astype(np.int64),
         np.zeros(N, np.float32),
         np.array(face_share, np.float32),
         np.array(upscale, np.float32),
@@ -53,7 +57,7 @@ def why(table_, matches_=None, crops_=None, **values):
 
 def test_the_order_of_the_rules_is_the_order_of_the_reasons():
     assert ("", *LABELS) == REASONS
-    assert list(GATES) == list(REASONS[1:-4])  # the others are not decided face by face
+    assert list(GATES) == list(REASONS[1:-5])  # the others are not decided face by face
 
 
 def test_by_default_everything_is_kept():
@@ -87,6 +91,7 @@ def test_gates_on_crops_are_inclusive(setting, value, measured):
     [
         ("min_tenengrad", 50.0, "tenengrad", [49.9, 50, 51, np.nan]),
         ("min_brightness", 40.0, "brightness", [39.9, 40, 41, np.nan]),
+        ("min_laplacian", 70.0, "laplacian", [69.9, 70, 71, np.nan]),
     ],
 )
 def test_gates_on_measures_leave_alone_what_was_not_measured(setting, value, column, measured):
