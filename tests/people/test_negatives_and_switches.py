@@ -90,3 +90,20 @@ def test_an_unsure_face_inside_its_own_part_gets_the_name():
     of_a = faces_of(AXES[3], 12, 0)
     of_a[5] = unit(0, 0, 0, 0.45)
     assert matched(of_a, [Reference("ann", "a", AXES[3])], tracks=[7] * 12).person.tolist()[4:7] == [0, 0, 0]
+
+
+def test_a_track_whose_mean_is_between_two_people_names_nobody():
+    faces = faces_of(unit(0.65, 0.63), 9, 4, 0.9)
+    alone, tracked = matched(faces, [ANN, BOB]), matched(faces, [ANN, BOB], tracks=[2] * 9)
+    assert (alone.person >= 0).any() and (tracked.person < 0).all()
+    assert (matched(faces, [ANN], tracks=[2] * 9).person == 0).all()  # there is nobody else
+    assert (matched(faces, [ANN, BOB], tracks=[2] * 9, margin=0.0).person >= 0).all()
+    assert (matched(faces, [ANN, BOB], tracks=[2] * 9, sim=0.5).person == alone.person).all()
+
+
+def test_whom_the_user_excluded_leaves_the_track_to_the_other():
+    faces = np.stack(faces_of(unit(0.65, 0.63), 9, 4, 0.9))
+    found = match(
+        faces, np.arange(9), [ANN, BOB], CALIBRATION, Settings().matching, np.full(9, 2), np.array([[4, 0]])
+    )  # fmt: skip
+    assert (found.person == 1).any() and found.person[4] != 0
