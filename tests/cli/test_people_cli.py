@@ -1,5 +1,6 @@
 """``facecrop people``: what a person does from the shell, on faces that are made up."""
 
+import io
 import json
 
 import cv2
@@ -179,3 +180,15 @@ def test_forget_proves_that_nothing_is_left(shell):
     assert status == 0 and result["faces"] == 14 and result["traces"] == []
     assert "Ann" not in people(shell)
     assert "found no trace" in shell("forget", "2", "--yes", words=True)[1]
+
+
+def test_forgetting_asks_on_a_terminal(shell, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    shell("cluster")
+    for answer, status, left in (("n\n", 130, 3), ("\n", 130, 3), ("y\n", 0, 2)):
+        monkeypatch.setattr("sys.stdin", Terminal(answer))
+        got, said = shell("forget", "person 2", words=True)
+        assert got == status and "8 faces" in said and len(people(shell)) == left

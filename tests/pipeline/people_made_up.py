@@ -56,7 +56,7 @@ def add_film(project: Project, name: str, cast: Cast, sha: str = SHA, noise: flo
             writer.add(SampleRow(sample, sample * 5, sample / 5, bytes(32 * 18), rows))
             sample += 1
     writer.flush()
-    _store_tracks(scan, tracks)
+    store_tracks(scan, tracks)
     project.use_scan(video, scan.folder.name)
     return scan
 
@@ -77,7 +77,8 @@ def _face(person: int, slot: int, sample: int, noise: float) -> FaceRow:
     )
 
 
-def _store_tracks(scan: Scan, tracks: list[int]) -> None:
+def store_tracks(scan: Scan, tracks: list[int]) -> None:
+    """Whose track each face is on, in the order of the table."""
     import pyarrow as pa
 
     ids = [str(face_id) for face_id in scan.reader().table()["face_id"]]

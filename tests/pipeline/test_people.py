@@ -5,7 +5,7 @@ from threading import Event
 
 import numpy as np
 import pytest
-from pipeline.people_made_up import add_film, direction
+from pipeline.people_made_up import add_film, direction, store_tracks
 
 from facecrop_core.errors import CancelledError, ProjectError, ReferencesError
 from facecrop_core.people import PeopleStore
@@ -214,6 +214,18 @@ def test_faces_near_the_border_come_first_and_those_decided_are_not_asked_again(
         people.curation.reject([doubts[1].face.key])
         people.refresh()
         assert [round(d.similarity, 2) for d in doubtful_faces(people, 10)] == [0.41]
+
+
+def test_the_fewer_on_a_track_of_several_people_are_in_doubt(tmp_path):
+    project = Project.create(tmp_path / "p")
+    scan = add_film(project, "switch", [(0, 6), (1, 1), (2, 2)])
+    store_tracks(scan, [0, 1, 0, 0, 0, 0, 0, 0, 0])
+    with PeopleStore(project.people_path) as store:
+        store.replace_references([Reference(name, "", direction(i)) for i, name in enumerate("abc")], SHA)
+    with ProjectPeople(project) as people:
+        doubts = doubtful_faces(people, 10)
+        assert [people.label(d.face.person) for d in doubts] == ["c", "c"]
+        assert {d.why[0] for d in doubts} == {"several people on its track"}
 
 
 def test_the_histogram_counts_what_each_value_would_keep(tmp_path):
