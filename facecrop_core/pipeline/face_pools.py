@@ -26,6 +26,10 @@ class FacePool:
     rows: list[IntArray]
     """For each view the rows of its table that take part."""
 
+    @property
+    def faces(self) -> int:
+        return sum(map(len, self.rows))
+
     def column(self, name: str) -> NDArray[Any]:
         return np.concatenate([view.table[name][rows] for view, rows in zip(self.views, self.rows, strict=True)])
 
@@ -70,4 +74,4 @@ def face_pools(views: Sequence[ScanPeople]) -> list[FacePool]:
             pool = by_model.setdefault(view.table.embedder_sha256, FacePool([], []))
             pool.views.append(view)
             pool.rows.append(np.flatnonzero(view.curated.decision != NOT_A_FACE))
-    return [pool for pool in by_model.values() if sum(map(len, pool.rows))]
+    return [pool for pool in by_model.values() if pool.faces]

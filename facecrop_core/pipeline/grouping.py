@@ -23,7 +23,7 @@ from facecrop_core.people import (
     clustering_log_rows,
     k_means,
 )
-from facecrop_core.pipeline.events import Progress, Watch
+from facecrop_core.pipeline.events import Note, Progress, Watch
 from facecrop_core.pipeline.face_pools import FacePool, Groups, face_pools
 from facecrop_core.pipeline.groupings import (
     CLASSIFICATION_LOG,
@@ -60,12 +60,7 @@ def cluster_project(
     with ProjectPeople(project, settings) as people:
         pools = face_pools(people.views)
         watch.check_cancelled()
-        if settings.clustering.group_mode == "classification":
-            outcome = _classify(project, people, pools, settings)
-        elif settings.clustering.cluster_numbers() is not None:
-            outcome = _by_k_means(pools, settings)
-        else:
-            outcome = _by_person(people, pools, settings, anew or groupings_path(project).exists())
+        outcome = _group(people, pools, settings, anew)
         watch.check_cancelled()
         groups = outcome.groups
         changed = groups is not None and not _are_stored(people, groups)
@@ -75,7 +70,7 @@ def cluster_project(
         files = write_logs(project, outcome.logs) if settings.clustering.group_log else {}
         people.refresh()
         unnamed = [p for p in people.summaries() if p.name is None and p.faces]
-    faces = sum(len(rows) for pool in pools for rows in pool.rows)
+    faces = sum(pool.faces for pool in pools)
     grouped = sum(len(keys) for _, keys in groups or [])
     return {
         "status": "complete", "faces": faces, "grouped": grouped, "unnamed_people": len(unnamed), "changed": changed,
@@ -84,12 +79,25 @@ def cluster_project(
     }  # fmt: skip
 
 
+def _group(people: ProjectPeople, pools: list[FacePool], settings: Settings, anew: bool) -> Outcome:
+    if settings.clustering.group_mode == "classification":
+        return _classify(people.project, pools, settings)
+    if settings.clustering.cluster_numbers() is not None:
+        return _by_k_means(pools, settings)
+    grouped_otherwise = groupings_path(people.project).exists()  # such groups are no people whom others could join
+    return _by_person(people, pools, settings, anew or grouped_otherwise)
+
+
 def group_after_scan(project: Project, settings: Settings, watch: Watch) -> dict[str, Any]:
     """What ``group_mode`` asks for at the end of a scan; nothing for ``off``, and for ``auto`` with references."""
     mode = settings.clustering.group_mode
     if mode == "off" or (mode == "auto" and _has_references(project)) or not project.scan_names():
         return {}
-    return {"grouping": cluster_project(project, settings, watch)}
+    try:
+        return {"grouping": cluster_project(project, settings, watch)}
+    except ReferencesError as error:  # what was scanned is stored; grouping can be done later
+        watch.send(Note("warning", f"The faces were not grouped. {error.message} {error.hint}"))
+        return {}
 
 
 def _has_references(project: Project) -> bool:
@@ -184,9 +192,9 @@ def _merged(groups: Groups) -> Groups:
 def _by_k_means(pools: list[FacePool], settings: Settings) -> Outcome:
     groups: Groups = []
     rows: list[list[str]] = []
-    outcome = Outcome(groups)
+    outcome = Outcome(groups, pools)
     numbers = settings.clustering.cluster_numbers() or []
-    for pool in pools:
+    for place, pool in enumerate(pools):
         free = pool.of_views(
             [np.where(view.curated.person > 0, view.curated.person, view.named) for view in pool.views]
         )
@@ -198,18 +206,18 @@ def _by_k_means(pools: list[FacePool], settings: Settings) -> Outcome:
         best = best_grouping(groupings)
         groups += pool.groups(best.labels, {})
         for grouping in groupings if settings.clustering.clusters_save_all else [best]:
-            outcome.columns.setdefault(f"G{grouping.clusters}", []).append((pool, grouping.labels))
+            outcome.add_labels(f"G{grouping.clusters}", place, grouping.labels)
         rows += clustering_log_rows(groupings)[bool(rows) :]
         outcome.counts = {"clusters": best.clusters, "silhouette": _plain(best.silhouette)}
     outcome.logs = {CLUSTERING_LOG: rows}
     return outcome
 
 
-def _classify(project: Project, people: ProjectPeople, pools: list[FacePool], settings: Settings) -> Outcome:
+def _classify(project: Project, pools: list[FacePool], settings: Settings) -> Outcome:
     rows: list[list[str]] = []
-    outcome = Outcome()
+    outcome = Outcome(None, pools)
     classes: dict[str, int] = {}
-    for pool in pools:
+    for place, pool in enumerate(pools):
         references = project_references(project, pool.views[0].scan)
         if not references:
             raise ReferencesError(
@@ -219,7 +227,7 @@ def _classify(project: Project, people: ProjectPeople, pools: list[FacePool], se
         calibration = pool.views[0].calibration
         found = classify(pool.embeddings(), references, calibration, settings.clustering.enc_oth_thr)
         names = np.array([*found.names, None], object)[found.labels]
-        outcome.columns.setdefault("class", []).append((pool, names))
+        outcome.columns.setdefault("class", {})[place] = names
         for name, count in zip(*np.unique(names[found.labels >= 0].astype(str), return_counts=True), strict=True):
             classes[str(name)] = classes.get(str(name), 0) + int(count)
         rows += found.log_rows([str(face_id) for face_id in pool.column("face_id")])[bool(rows) :]

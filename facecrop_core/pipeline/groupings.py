@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from facecrop_core.files import write_whole, writing
 from facecrop_core.pipeline.face_pools import FacePool, Groups
 from facecrop_core.pipeline.project import GROUPING_FILES, Project
+from facecrop_core.records import IntArray
 from facecrop_core.table import commit_table, read_table
 
 GROUPINGS_FILE, CLUSTERING_LOG, CLASSIFICATION_LOG = GROUPING_FILES
@@ -21,13 +22,31 @@ GROUPINGS_FILE, CLUSTERING_LOG, CLASSIFICATION_LOG = GROUPING_FILES
 
 @dataclass
 class Outcome:
-    """What grouping found. ``groups`` None: the people stay as they are. ``columns`` are the groupings of
-    faces, by name: pairs of a pool and labels or names."""
+    """What grouping found. ``groups`` None: the people stay as they are.
+
+    ``columns`` are groupings of the faces of ``pools``, by name: labels or names by the pool's place.
+    """
 
     groups: Groups | None = None
-    columns: dict[str, list[tuple[FacePool, NDArray[Any]]]] = field(default_factory=dict)
+    pools: list[FacePool] = field(default_factory=list)
+    columns: dict[str, dict[int, NDArray[Any]]] = field(default_factory=dict)
     logs: dict[str, list[list[str]]] = field(default_factory=dict)
     counts: dict[str, Any] = field(default_factory=dict)
+
+    def add_labels(self, name: str, place: int, labels: IntArray) -> None:
+        """Labels of one pool's faces, counted on from those of the pools before: models' groups are never the same."""
+        column = self.columns.setdefault(name, {})
+        first = max((int(known.max(initial=-1)) for known in column.values()), default=-1) + 1
+        column[place] = np.where(labels >= 0, labels + first, -1)
+
+    def values(self, name: str) -> list[Any]:
+        """A column over all pools; −1, or None for names, where a pool has none."""
+        column = self.columns[name]
+        numbers = all(np.issubdtype(values.dtype, np.integer) for values in column.values())
+        rows: list[Any] = []
+        for place, pool in enumerate(self.pools):
+            rows += column[place].tolist() if place in column else [-1 if numbers else None] * pool.faces
+        return rows
 
 
 def groupings_path(project: Project) -> Path:
@@ -42,17 +61,15 @@ def store_groupings(project: Project, outcome: Outcome) -> None:
     if not outcome.columns:
         path.unlink(missing_ok=True)
         return
-    first = next(iter(outcome.columns.values()))
+    pools = outcome.pools
     videos = [
         np.repeat(view.table.video.video_id, len(rows))
-        for pool, _ in first
+        for pool in pools
         for view, rows in zip(pool.views, pool.rows, strict=True)
     ]
-    columns = {"face_id": np.concatenate([pool.column("face_id") for pool, _ in first]).astype(str)}
-    columns["video_id"] = np.concatenate(videos)
-    for name, parts in outcome.columns.items():
-        columns[name] = np.concatenate([values for _, values in parts])
-    commit_table(path, pa.table({name: list(values) for name, values in columns.items()}))
+    columns = {"face_id": np.concatenate([pool.column("face_id") for pool in pools]).astype(str).tolist()}
+    columns["video_id"] = np.concatenate(videos).tolist()
+    commit_table(path, pa.table(columns | {name: outcome.values(name) for name in outcome.columns}))
 
 
 def read_groupings(project: Project) -> dict[str, NDArray[Any]]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from facecrop_core.errors import ProjectError
-from facecrop_core.people import Curation, PeopleStore, export_people, import_people
+from facecrop_core.people import Action, Curation, PeopleStore, export_people, import_people
 from facecrop_core.pipeline.curation import lost_verdicts
 from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.seen import ScanPeople, SeenFace, load_view, spread_tracks, worth
@@ -25,6 +25,8 @@ from facecrop_core.settings import Settings
 
 SHORTEST_PREFIX = 4
 NEAREST_NAMES = 3
+
+__all__ = ["Action", "PersonSummary", "ProjectPeople", "ScanPeople", "SeenFace", "person_label"]
 
 
 @dataclass(frozen=True)

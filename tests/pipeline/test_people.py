@@ -110,6 +110,11 @@ def test_a_reference_of_somebody_who_is_not_there_takes_nobody_away(project):
 def test_a_scan_groups_only_where_no_reference_says_who_is_who(project):
     off = Settings().with_values({"group_mode": "off"})
     assert group_after_scan(project, off, Watch()) == {}
+    notes: list = []
+    assert (
+        group_after_scan(project, Settings().with_values({"group_mode": "classification"}), Watch(notes.append)) == {}
+    )
+    assert "needs references" in notes[-1].text
     assert group_after_scan(project, Settings(), Watch())["grouping"]["founded"] == 3
     with_reference(project, 0, "ann")
     assert group_after_scan(project, Settings(), Watch()) == {}
@@ -127,6 +132,15 @@ def test_k_means_keeps_every_grouping_and_its_log_and_people_come_back_after_it(
     assert not cluster_project(project, settings)["changed"]
     cluster_project(project)
     assert read_groupings(project) == {} and len(counts(project)) == 3
+
+
+def test_groups_of_two_models_are_never_the_same(project):
+    add_film(project, "other model", [(0, 1), (1, 1)], sha="cd" * 32)
+    settings = Settings().with_values({"clusters": "2,3", "clusters_save_all": True})
+    cluster_project(project, settings)
+    groupings = read_groupings(project)
+    assert sorted(set(groupings["G2"].tolist())) == [0, 1, 2, 3]
+    assert sorted(set(groupings["G3"].tolist())) == [-1, 0, 1, 2]  # two faces make no three groups
 
 
 def test_classification_has_other_and_forgetting_leaves_nothing_of_it(project):
