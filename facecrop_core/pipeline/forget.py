@@ -27,10 +27,11 @@ from facecrop_core.people.forgetting import (
 )
 from facecrop_core.pipeline.curation import apply_people, excluded_pairs, load_curated
 from facecrop_core.pipeline.grown import BANK_FILE, with_grown
+from facecrop_core.pipeline.matching import calibration_of
 from facecrop_core.pipeline.project import GROUPING_FILES, Project, Scan
 from facecrop_core.pipeline.proof import Evidence, Trace, prove_forgotten
 from facecrop_core.pipeline.tracking import embedded_rows
-from facecrop_core.records import Calibration, FaceTable, FloatArray, IntArray
+from facecrop_core.records import FaceTable, FloatArray, IntArray
 from facecrop_core.settings import Settings
 from facecrop_core.table import erase_faces
 
@@ -163,7 +164,7 @@ def _chips(store: PeopleStore, person: int) -> list[bytes]:
 def _faces_of(project: Project, store: PeopleStore, scan: Scan, table: FaceTable, person: int) -> IntArray:
     """The rows of a scan's table that show somebody, as far as can be told."""
     engine, settings = scan.engine, _matching(project.settings)
-    calibration = Calibration(engine["metric"], engine["match"], engine["unsure"], engine["det_thresh"])
+    calibration = calibration_of(scan)
     references = with_grown(scan, store.references(str(engine["embedder_sha256"])), settings)
     curated = load_curated(project, scan, table)
     names = tuple(dict.fromkeys(r.person for r in references))
