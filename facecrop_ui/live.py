@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,7 @@ class LiveView:
         self.snapshot = Snapshot()
         self._readers: dict[Path, Any] = {}
         self._settings: Settings | None = None
+        self._said = 0  # when people.sqlite was last changed
         self._rest_until = 0.0
         self._lock = threading.Lock()
 
@@ -102,6 +104,8 @@ class LiveView:
         self._readers = {scan.folder: self._readers.get(scan.folder) or scan.reader() for scan in self._scans}
         for reader in self._readers.values():
             changed |= reader.refresh()
+        said = _last_change(self._project.people_path)
+        changed, self._said = changed or said != self._said, said
         return changed
 
     def _evaluate(self, settings: Settings) -> None:
@@ -145,6 +149,15 @@ class LiveViews:
             while len(self._views) > KEPT_VIEWS:
                 self._views.popitem(last=False)
             return view
+
+
+def _last_change(database: Path) -> int:
+    """When an SQLite file or its write-ahead log was last written, in nanoseconds."""
+    latest = 0
+    for path in (database, database.with_name(f"{database.name}-wal")):
+        with suppress(FileNotFoundError):  # the log goes when the last who has it open goes
+            latest = max(latest, path.stat().st_mtime_ns)
+    return latest
 
 
 def _without_sliders(settings: Settings) -> Settings:

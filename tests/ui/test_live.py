@@ -148,6 +148,17 @@ def test_new_rows_only_and_a_new_generation_when_old_rows_change(tmp_path: Path)
     assert unpack(stricter.pack(len(first), first.generation))[0][2] == 0  # from the beginning again
 
 
+def test_what_the_user_says_is_seen_without_a_new_part(tmp_path: Path) -> None:
+    project, scan = made_up.make_project(tmp_path / "project")
+    made_up.add_faces(scan, 10)
+    view = LiveView(project.folder)
+    before = view.refresh(Settings(), hurry=True)
+    with PeopleStore(project.people_path) as store:
+        Curation(store).keep(face_keys(scan.reader().table(), [0]))
+    after = view.refresh(Settings(), hurry=True)
+    assert (before.columns["always"][0], after.columns["always"][0]) == (0, 1)
+
+
 def test_thumbs_are_asked_for_by_face(tmp_path: Path) -> None:
     project, scan = made_up.make_project(tmp_path / "project")
     made_up.add_faces(scan, 10)
