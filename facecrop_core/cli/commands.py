@@ -59,6 +59,14 @@ def faces(options: Namespace) -> int:
     )
 
 
+def sheet(options: Namespace) -> int:
+    from facecrop_core.cli.sheet import run_sheet
+    from facecrop_core.pipeline.project import Project
+
+    own = Project.open(options.project).settings.changed()
+    return run_sheet(options, _settings(options, own))
+
+
 def fetch(options: Namespace) -> int:
     from facecrop_core.cli.fetch import run_fetch
 

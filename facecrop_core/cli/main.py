@@ -64,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_fetch(names)
     _add_export(names)
     _add_faces(names)
+    _add_sheet(names)
     add_people(names, _command)
     _add_verify(names)
     _add_models(names)
@@ -160,6 +161,15 @@ def _add_faces(names: Any) -> None:
     parser.add_argument("--project", required=True, type=Path, metavar="DIR", help="The project to read.")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="A .parquet, .csv or .jsonl file.")
     parser.add_argument("--embeddings", action="store_true", help="Add the column 'embedding'.")
+
+
+def _add_sheet(names: Any) -> None:
+    parser = _command(names, "sheet", commands.sheet, "Draw the same faces in every style of framing.")
+    parser.add_argument("--project", required=True, type=Path, metavar="DIR", help="The project to read.")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE.jpg", help="Where the picture is written.")
+    parser.add_argument("--faces", type=int, default=24, metavar="N", help="How many faces; default: 24.")
+    _add_preset(parser)
+    add_setting_flags(parser, ("matching", "framing", "gate"))
 
 
 def _add_verify(names: Any) -> None:

@@ -22,7 +22,8 @@ def ratio_regions(table: FaceTable, settings: FramingSettings) -> Regions:
 
     For each ratio the person's box is expanded to the shape, held within the guards (see ``_height``) and placed with
     its middle ``face_anchor_down_frac`` face heights below the face's. What comes out is moved into the frame, as large
-    as fits. The least score wins, of equals the first: area ÷ the person's area + ``crop_penalty_weight`` × penalty.
+    as fits, whatever the edge policy. The least score wins, of equals the first: area ÷ the person's area +
+    ``crop_penalty_weight`` × penalty.
     """
     faces = table.boxes_xyxy.astype(np.float64)
     frame_wh = np.array([table.video.width, table.video.height], np.float64)
@@ -31,8 +32,7 @@ def ratio_regions(table: FaceTable, settings: FramingSettings) -> Regions:
     best, best_score = upright(np.zeros((len(faces), 2)), np.ones((len(faces), 2))), np.full(len(faces), np.inf)
     for width, height in parse_ratios(settings.ratio):
         shape = width / height
-        crop = _candidates(faces, body, shape, frame_wh, settings)
-        inside = _moved_inside(crop, frame_wh, shape) if settings.edge_policy == "shift" else crop
+        inside = _moved_inside(_candidates(faces, body, shape, frame_wh, settings), frame_wh, shape)
         score = np.prod(inside.extent_wh, axis=1) / area
         score += settings.crop_penalty_weight * placement_penalty(inside, faces, settings)
         better = score < best_score

@@ -48,28 +48,25 @@ class TileGroup:
     tiles: Sequence[Tile]
 
 
-def write_tiles(path: Path, title: str, detail: str, groups: Sequence[TileGroup]) -> None:
-    """Write the picture as a JPEG file.
+def write_tiles(path: Path, title: str, detail: str, groups: Sequence[TileGroup], columns: int | None = None) -> None:
+    """Write the picture as a JPEG file; without ``columns``, with as many as look well.
 
     Raises:
         OutputError, DiskFullError: it cannot be written.
     """
-    data = draw_tiles(title, detail, groups)
+    data = draw_tiles(title, detail, groups, columns)
     with writing(path):
         path.absolute().parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, data)
 
 
-def draw_tiles(title: str, detail: str, groups: Sequence[TileGroup]) -> bytes:
+def draw_tiles(title: str, detail: str, groups: Sequence[TileGroup], columns: int | None = None) -> bytes:
     """The picture as a JPEG file's bytes; without a face it says so."""
     from PIL import Image as Pillow
     from PIL import ImageDraw, ImageFont
 
-    most = max((len(group.tiles) for group in groups), default=0)
     total = sum(len(group.tiles) for group in groups)
-    columns = min(max(math.ceil(math.sqrt(1.6 * total)), LEAST_COLUMNS), MOST_COLUMNS)
-    if len(groups) > 1:
-        columns = min(max(most, LEAST_COLUMNS), MOST_COLUMNS)
+    columns = columns or _columns(groups)
     lines = max((len(tile.lines) for group in groups for tile in group.tiles), default=0)
     cell_width, cell_height = THUMB_PX + 2 * GAP_PX, THUMB_PX + 6 + lines * LINE_PX + 2 * GAP_PX
     heads = [LABEL_PX if group.title else 0 for group in groups]
@@ -96,6 +93,12 @@ def draw_tiles(title: str, detail: str, groups: Sequence[TileGroup]) -> bytes:
     data = io.BytesIO()
     sheet.save(data, "JPEG", quality=90)
     return data.getvalue()
+
+
+def _columns(groups: Sequence[TileGroup]) -> int:
+    sizes = [len(group.tiles) for group in groups]
+    wanted = max(sizes) if len(sizes) > 1 else math.ceil(math.sqrt(1.6 * sum(sizes)))
+    return min(max(wanted, LEAST_COLUMNS), MOST_COLUMNS)
 
 
 def _heading(draw: Any, base: int, title: str, detail: str, font: Any, small: Any, width: int) -> None:
