@@ -55,4 +55,4 @@ def _sidecar(table: FaceTable, crops: CropPlan, row: int, settings: Settings) ->
         "pad_share": round(float(crops.pad_share[row]), 4),
         "upscale": round(float(crops.upscale[row]), 4),
     }
-    return json.dumps(content, indent=1) + "\n"
+    return json.dumps(content) + "\n"
