@@ -21,7 +21,7 @@ from facecrop_core.records import FloatArray
 
 NEEDLE_BYTES = 16
 CHUNK_BYTES = 1 << 24
-BINARY = (".pack", ".npy", ".png", ".jpg", ".jpeg", ".webp")
+BINARY = (".pack", ".npy", ".png", ".jpg", ".jpeg", ".webp", ".avif")
 """Files in which a short name could stand by chance; they hold no text."""
 
 

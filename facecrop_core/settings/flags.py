@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from facecrop_core.errors import UsageError
 from facecrop_core.settings.controls import FALSE_WORDS, TRUE_WORDS, Control
 from facecrop_core.settings.schema import CONTROLS, SECTIONS, nearest
+from facecrop_core.settings.texts import FOUR_NUMBERS
 
 
 class FlagParser(argparse.ArgumentParser):
@@ -47,9 +49,12 @@ def setting_values(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def normalise(tokens: Sequence[str]) -> list[str]:
-    """One spelling: ``--det_size`` becomes ``--det-size``, a bare switch ``--x=on`` and ``--no-x`` ``--x=off``."""
+    """One spelling: ``--det_size`` becomes ``--det-size``, a bare switch ``--x=on`` and ``--no-x`` ``--x=off``.
+
+    Four numbers that follow a flag one by one, as in ``--det-scale 1.5 1.5 2.2 1.2``, become one value.
+    """
     result: list[str] = []
-    tokens = list(tokens)
+    tokens = _join_fours(tokens)
     for i, token in enumerate(tokens):
         if token == "--":
             return result + tokens[i:]
@@ -68,6 +73,22 @@ def normalise(tokens: Sequence[str]) -> list[str]:
         else:
             result.append(name + equals + value)
     return result
+
+
+def _join_fours(tokens: Sequence[str]) -> list[str]:
+    result, rest = list[str](), list(tokens)
+    while rest:
+        token = rest.pop(0)
+        result.append(token)
+        control = CONTROLS.get(token[2:].replace("-", "_")) if token.startswith("--") else None
+        if control is not None and control.form == FOUR_NUMBERS and len(rest) >= 4 and all(map(_is_number, rest[:4])):
+            result.append(" ".join(rest[:4]))
+            del rest[:4]
+    return result
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"\d+(\.\d*)?|\.\d+", text) is not None
 
 
 def _switch(flag: str) -> Control | None:

@@ -8,7 +8,7 @@ from pydantic import field_validator
 
 from facecrop_core.settings.controls import setting
 from facecrop_core.settings.section import Section
-from facecrop_core.settings.texts import parse_factors, parse_ratios
+from facecrop_core.settings.texts import FOUR_NUMBERS, parse_factors, parse_ratios
 
 Style = Literal["square", "arcface", "ffhq", "face", "whole", "head", "portrait", "ratio", "frame"]
 
@@ -81,7 +81,7 @@ class FramingSettings(Section):
     )
     det_scale: str = setting(
         "1.5 1.5 2.2 1.2", "Portrait factors", "How many times as far from the box's middle the left, right, upper and "
-        "lower borders are; below 1 they come nearer.", form="four numbers",
+        "lower borders are; below 1 they come nearer.", form=FOUR_NUMBERS,
     )  # fmt: skip
     det_square: bool = setting(
         False, "Square portraits", "Then enlarges the shorter side, so that portraits are squares."

@@ -6,6 +6,8 @@ import math
 import re
 from typing import Literal
 
+FOUR_NUMBERS = "four numbers"
+"""The form of a setting whose flag may be followed by its four numbers one by one."""
 DeviceKind = Literal["auto", "cpu", "cuda"]
 
 

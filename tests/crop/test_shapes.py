@@ -8,8 +8,9 @@ from facecrop_core.crop.ratio import placement_penalty
 from facecrop_core.crop.regions import upright
 from facecrop_core.crop.sizes import training_buckets
 from facecrop_core.errors import SettingsError
-from facecrop_core.settings import Settings
+from facecrop_core.settings import Settings, normalise
 from facecrop_core.settings.framing import FramingSettings
+from facecrop_core.settings.texts import parse_factors
 
 FACE = [400, 200, 500, 320]  # 100 × 120 around (450, 260)
 
@@ -39,6 +40,14 @@ def test_portraits_that_are_too_high_keep_their_width_unless_they_are_squares():
     assert rectangle(plan(table_of([close]), framing="portrait")) == [200, 0, 800, 600]
     square = plan(table_of([close]), framing="portrait", det_square=True)
     assert square.extent_wh.tolist() == [[600, 600]]
+
+
+@pytest.mark.parametrize("words", [["1.2", "1.2", "2", "1.2"], ["1.2 1.2 2 1.2"], ["1.2,1.2,2,1.2"]])
+def test_the_factors_flag_is_video_to_faces_own(words):
+    tokens = normalise(["export", "--det_scale", *words, "--det-square", "5"])
+    assert tokens[:2] == ["export", "--det-scale"] and tokens[3:] == ["--det-square=on", "5"]
+    assert parse_factors(tokens[2]) == (1.2, 1.2, 2, 1.2)
+    assert normalise(["--det-scale", "1", "2", "--size", "64"]) == ["--det-scale", "1", "2", "--size", "64"]
 
 
 @pytest.mark.parametrize("text", ["1 1 1", "1 2 3 x", "0 1 1 1", "", "1 1 1 99"])
