@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Kept = dict[tuple[int, str | None], "NDArray[np.float32]"]
 """Boxes [n, 4] of the kept faces of each frame and person."""
 ROOT = Path(__file__).resolve().parents[1]
-FACECROP = [sys.executable, "-c", "import sys; from facecrop_core.cli import main; sys.exit(main())"]
+FACECROP = [sys.executable, "-c", "from facecrop_core.cli import run; run()"]
 PEER = ROOT.parent / "shared" / "tools" / "peer_insightface.py"
 
 

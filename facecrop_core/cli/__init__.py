@@ -1,5 +1,5 @@
 """The shell: ``facecrop COMMAND``."""
 
-from facecrop_core.cli.main import main
+from facecrop_core.cli.main import main, run
 
-__all__ = ["main"]
+__all__ = ["main", "run"]

@@ -185,6 +185,7 @@ def _work(request: JobRequest, pipe: Connection, stop: Any) -> None:
         message = ("ended", ("failed", error.message, error.hint))
     with contextlib.suppress(OSError):
         pipe.send(message)
+    os._exit(0)  # as the shell does: Arrow's threads may abort a process that is torn down
 
 
 def _end_with_parent() -> None:

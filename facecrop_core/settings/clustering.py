@@ -17,8 +17,8 @@ class ClusteringSettings(Section):
     TITLE = "Clustering"
 
     group_mode: Literal["auto", "clustering", "classification", "off"] = setting(
-        "auto", "Grouping after a scan", "clustering: faces of nobody known are grouped by person. classification: each "
-        "face goes to the nearest reference. auto: clustering where the project has no references. off: neither.",
+        "auto", "Grouping after a scan", "clustering: faces of nobody known are grouped by person. classification: "
+        "each face goes to the nearest reference. auto: clustering where the project has no references. off: neither.",
     )  # fmt: skip
     group_log: bool = setting(
         False, "Log of the grouping", "Writes log_clustering.csv or log_classification.csv into the project's logs: "

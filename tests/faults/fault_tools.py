@@ -24,7 +24,7 @@ from facecrop_core.settings import Settings
 from facecrop_core.sources import Allowance
 
 ROOT = Path(__file__).resolve().parents[2]
-FACECROP = [sys.executable, "-c", "import sys; from facecrop_core.cli import main; sys.exit(main())"]
+FACECROP = [sys.executable, "-c", "from facecrop_core.cli import run; run()"]
 MARK = "FACECROP_TEST_MARK"
 
 

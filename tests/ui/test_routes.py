@@ -70,8 +70,8 @@ def test_state_rows_and_thumbs(client: TestClient) -> None:
     rows = client.get(f"/fc/{TOKEN}/rows?since=0&generation=-1")
     assert rows.headers["cache-control"] == "no-store"
     count = found["count"]
-    assert len(rows.content) == 20 + count * 26
-    face = int.from_bytes(rows.content[20 + 16 * count : 24 + 16 * count], "little")
+    assert len(rows.content) == 20 + count * 33
+    face = int.from_bytes(rows.content[20 + 20 * count : 24 + 20 * count], "little")
     thumb = client.get(f"/fc/{TOKEN}/thumb/0.jpg?id={face}")
     assert thumb.content.startswith(b"\xff\xd8") and "immutable" in thumb.headers["cache-control"]
     assert "private" in thumb.headers["cache-control"] and thumb.headers["x-content-type-options"] == "nosniff"
