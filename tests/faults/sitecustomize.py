@@ -29,7 +29,7 @@ def put_hang_in_place(stage: str) -> None:
     import fault_tools
     import pytest
 
-    from facecrop_core.pipeline import jobs, looking, produce, queue, scan
+    from facecrop_core.pipeline import crop_files, jobs, looking, produce, queue, scan
 
     patch, looks, detect = pytest.MonkeyPatch(), iter(range(1_000_000)), fault_tools.StubDetector.detect
 
@@ -41,7 +41,7 @@ def put_hang_in_place(stage: str) -> None:
         "references": (produce, "read_references", hang),
         "scan": (fault_tools.StubDetector, "detect", detect_or_hang),
         "tracks": (scan, "write_tracks", hang),
-        "export": (produce, "render_crop", hang),
+        "export": (crop_files, "render_crop", hang),
     }
     fault_tools.use_stub_engine(patch)
     patch.setattr(looking, "SAMPLES_PER_PART", 4)
