@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from facecrop_core.export.crops import read_crop
 from facecrop_core.files import write_whole, writing
 from facecrop_core.pixels import resize_to
 from facecrop_core.records import Image
@@ -107,7 +108,7 @@ def _count(total: int, shown: int | None = None) -> str:
 
 def _thumb(file: Path) -> Image:
     """A crop at the sheet's size as RGB; an empty field where it cannot be read."""
-    data = np.fromfile(file, np.uint8) if file.is_file() else np.zeros(0, np.uint8)
+    data = np.frombuffer(read_crop(file) or b"", np.uint8)
     image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if image is None:
         return np.full((THUMB_PX, THUMB_PX, 3), 40, np.uint8)

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from facecrop_core.export.contact_sheet import sheet_path, write_contact_sheet
-from facecrop_core.export.files import BESIDE_SUFFIXES, beside, folder_names
+from facecrop_core.export.crops import delete_crops
+from facecrop_core.export.files import folder_names
+from facecrop_core.export.layouts import LAYOUTS
 from facecrop_core.export.metadata import Metadata
+from facecrop_core.export.provenance import forget_crops
 from facecrop_core.export.statistics import guard
 from facecrop_core.files import write_whole, writing
 
@@ -32,15 +35,16 @@ def erase_crops(out: Path, statistics: Path, names: Collection[str], face_ids: C
     rows = metadata.rows()
     gone = [row for row in rows if row.get("person") in people or row.get("face_id") in faces]
     with writing(out):
-        for row in gone:
-            for path in (out / row["file_name"], *(beside(out / row["file_name"], s) for s in BESIDE_SUFFIXES)):
-                path.unlink(missing_ok=True)
+        delete_crops(out / row["file_name"] for row in gone)
         folders = {folder_names([name])[name] for name in people} | {str(Path(row["file_name"]).parent) for row in gone}
         for folder in sorted(folders - {"."}):
             _remove_if_empty(out / folder)
     _erase_statistics(statistics, gone, people)
     sheet = sheet_path(out)
     left = [row for row in rows if row not in gone]
+    forget_crops(out, {row["file_name"] for row in gone})
+    for layout in LAYOUTS.values():
+        layout.describe_again(out, left)
     if gone and sheet.exists():
         if left:
             write_contact_sheet(out, left)

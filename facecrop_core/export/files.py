@@ -12,8 +12,8 @@ from pathlib import Path
 from facecrop_core.files import writing
 
 NAME_BYTES = 200
-MASK_SUFFIX, SIDECAR_SUFFIX = ".mask.png", ".json"
-BESIDE_SUFFIXES = (MASK_SUFFIX, SIDECAR_SUFFIX)
+MASK_SUFFIX, SIDECAR_SUFFIX, CAPTION_SUFFIX = ".mask.png", ".json", ".txt"
+BESIDE_SUFFIXES = (MASK_SUFFIX, SIDECAR_SUFFIX, CAPTION_SUFFIX)
 """What follows the name of a crop, without its own ending, in the files beside it."""
 UNKNOWN = "unknown"
 """Folder of the crops of nobody in particular, beside those of several people."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from facecrop_core.export.crops import is_crop_there
 from facecrop_core.export.files import LineFile
 from facecrop_core.files import write_whole, writing
 
@@ -31,7 +32,7 @@ class Metadata:
         """Note one crop. NaN becomes null. Raises DiskFullError or OutputError."""
         if self._lines is None:
             self._lines = LineFile(self._pending)
-        self._lines.append(json.dumps({"file_name": file_name, **_plain(values)}, ensure_ascii=False) + "\n")
+        self._lines.append(json.dumps({"file_name": file_name, **plain(values)}, ensure_ascii=False) + "\n")
 
     def merge(self) -> None:
         """Bring pending lines into ``metadata.jsonl``, which is replaced as a whole."""
@@ -44,7 +45,7 @@ class Metadata:
         if not lines:
             return
         with writing(self.path):
-            present = [line for name, line in lines.items() if (self.path.parent / name).is_file()]
+            present = [line for name, line in lines.items() if is_crop_there(self.path.parent / name)]
             write_whole(self.path, "".join(f"{line}\n" for line in present).encode("utf-8"), durable=True)
             self._pending.unlink(missing_ok=True)
 
@@ -72,14 +73,14 @@ def _by_file(path: Path) -> dict[str, str]:
     return lines
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """NumPy's numbers as Python's, and NaN as None."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else None
     return value

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from facecrop_core.export import sheet_path
+from facecrop_core.export import SOURCE_START, sheet_path
 from facecrop_core.pipeline.project import Project
 from facecrop_core.records import FloatArray
 
 NEEDLE_BYTES = 16
 CHUNK_BYTES = 1 << 24
-BINARY = (".pack", ".npy", ".png", ".jpg", ".jpeg", ".webp", ".avif")
+BINARY = (".pack", ".npy", ".tar", ".png", ".jpg", ".jpeg", ".webp", ".avif")
 """Files in which a short name could stand by chance; they hold no text."""
 
 
@@ -147,7 +147,7 @@ def _texts(path: Path) -> Iterable[str]:
         return [value for line in text.splitlines() if line for value in _values(json.loads(line))]
     if path.suffix == ".csv":
         return [cell for row in csv.reader(text.splitlines()[1:]) for cell in row[:1]]
-    return text.splitlines()
+    return [line for line in text.splitlines() if not line.startswith(SOURCE_START)]  # videos' names
 
 
 def _values(value: Any, key: str = "") -> Sequence[str]:

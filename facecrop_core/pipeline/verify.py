@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sqlite3
@@ -13,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from facecrop_core.errors import FacecropError, ProjectError, SourceError
-from facecrop_core.export import BESIDE_SUFFIXES, beside
+from facecrop_core.export import BESIDE_SUFFIXES, beside, is_crop_there, read_crop
 from facecrop_core.pipeline.events import Progress, Watch
 from facecrop_core.pipeline.grown import BANK_FILE
 from facecrop_core.pipeline.locking import check_free
@@ -173,7 +174,7 @@ def _check_dataset(folder: Path) -> Iterator[Finding]:
         except (ValueError, KeyError, TypeError):
             yield Finding("damaged", metadata, f"line {number} cannot be read")
     for path in sorted(listed):
-        if not path.is_file():
+        if not is_crop_there(path):
             yield Finding("missing", path, "the crop is gone")
         elif not _is_picture(path):
             yield Finding("damaged", path, "the crop cannot be read")
@@ -187,7 +188,7 @@ def _is_picture(path: Path) -> bool:
     from PIL import Image
 
     try:
-        with Image.open(path) as picture:
+        with Image.open(io.BytesIO(read_crop(path) or b"")) as picture:
             picture.load()
     except (OSError, SyntaxError, ValueError):  # Pillow's word for a broken PNG is SyntaxError
         return False

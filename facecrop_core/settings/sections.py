@@ -173,6 +173,24 @@ class GateSettings(Section):
 class ExportSettings(Section):
     TITLE = "Export"
 
+    layout: Literal["face-extract", "people", "imagefolder", "kohya", "webdataset", "csv", "videotofaces"] = setting(
+        "face-extract", "Layout", "The folder's shape. face-extract: numbered crops, a folder each where there are "
+        "several people; people: a folder per person always; imagefolder: that with a dataset card for Hugging Face; "
+        "kohya: REPEATS_NAME folders with captions; webdataset: tar shards; csv: face-extract with faces.csv; "
+        "videotofaces: faces/NAME/FFFFFF_I, frame and place in it.",
+    )  # fmt: skip
+    caption: str = setting(
+        "photo of {person}", "Caption", "What kohya's layout writes beside each crop; {person} is the person's name.",
+        form="a line of text",
+    )  # fmt: skip
+    repeats: int = setting(
+        10, "Repeats", "How often a trainer shows each crop in an epoch; kohya's layout puts it before the names.",
+        ge=1, le=10_000, step=1,
+    )  # fmt: skip
+    shard_samples: int = setting(
+        1000, "Shard size", "How many crops WebDataset's layout puts into one tar file.",
+        unit="crops", ge=1, le=1_000_000, step=100,
+    )  # fmt: skip
     image_format: Literal["png", "jpeg", "webp", "avif"] = setting(
         "png", "Image format", "What the crops are written as.", common=True
     )

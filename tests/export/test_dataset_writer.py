@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from facecrop_core.errors import DiskFullError, OutputError
-from facecrop_core.export import DatasetWriter, contact_sheet, face_extract, sheet_path
+from facecrop_core.export import DatasetWriter, contact_sheet, crops, sheet_path
 from facecrop_core.export.contact_sheet import evenly, shares
 from facecrop_core.export.files import folder_names, safe_name
 from facecrop_core.export.statistics import guard
@@ -170,14 +170,14 @@ def test_crops_that_were_deleted_by_hand_leave_the_metadata(tmp_path):
 
 
 def test_a_full_disk_leaves_what_was_written_whole(tmp_path, monkeypatch):
-    out, whole = tmp_path / "out", face_extract.write_whole
+    out, whole = tmp_path / "out", crops.write_whole
 
     def full_at_third(path, data, **more):
         if path.name == "000003.png":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         whole(path, data, **more)
 
-    monkeypatch.setattr(face_extract, "write_whole", full_at_third)
+    monkeypatch.setattr(crops, "write_whole", full_at_third)
     with pytest.raises(DiskFullError, match=r"000003\.png") as error, writer(out) as dataset:
         for _ in range(4):
             dataset.write(None, IMAGE, row())

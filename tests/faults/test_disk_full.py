@@ -17,7 +17,7 @@ from fault_tools import environment, run_stub, use_stub_engine
 
 from facecrop_core import files
 from facecrop_core.errors import CancelledError, DiskFullError
-from facecrop_core.export import face_extract
+from facecrop_core.export import crops
 from facecrop_core.pipeline import disk, looking, scan
 from facecrop_core.pipeline.events import Event, Note, Progress, Watch
 from facecrop_core.pipeline.produce import write_dataset
@@ -101,14 +101,14 @@ def test_a_run_that_waits_can_be_cancelled(tmp_path: Path, film: Path, monkeypat
 
 def test_an_export_waits_for_room(tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_stub(film, tmp_path / "p")
-    real, failures, notes = face_extract.write_whole, iter(range(4)), []
+    real, failures, notes = crops.write_whole, iter(range(4)), []
 
     def full_at_first(path: Path, data: bytes) -> None:
         if next(failures, None) is not None:
             raise OSError(errno.ENOSPC, "No space left on device")
         real(path, data)
 
-    monkeypatch.setattr(face_extract, "write_whole", full_at_first)
+    monkeypatch.setattr(crops, "write_whole", full_at_first)
     settings = Settings().with_values({"size": 32, "sim": None})
     watch = Watch(lambda event: notes.append(event.text) if isinstance(event, Note) else None)
     result = write_dataset(Project.open(tmp_path / "p"), settings, tmp_path / "out", watch)
