@@ -247,7 +247,7 @@ def test_high_dynamic_range_is_mapped_to_what_screens_show(tmp_path, transfer, c
     """Mid-gray codes of HDR films would come out dull if they were taken for BT.709: PQ's 100 nits as gray 127."""
     import av
 
-    path = tmp_path / "hdr.mp4"
+    path = tmp_path / "hdr.ts"  # MP4 copies the headers, in which x265 4.2 leaves bits at random
     with av.open(str(path), "w") as film:
         stream = film.add_stream("libx265", rate=25, options={"x265-params": "log-level=none"})
         stream.width, stream.height, stream.pix_fmt = 128, 64, "yuv420p10le"
