@@ -24,7 +24,7 @@ Image = NDArray[np.uint8]
 REASONS = (
     "", "no_match", "edge", "max_pad", "other_face", "min_crop_px", "max_upscale", "min_face_frac_crop",
     "min_bbox_frac", "min_tenengrad", "min_brightness", "min_laplacian", "max_per_frame", "size_limit", "not_a_face",
-    "rejected", "inconsistent",
+    "rejected", "inconsistent", "twin", "min_gap", "only_best", "not_chosen",
 )  # fmt: skip
 """Why a face is not kept. Columns store positions in this tuple; 0 is kept. What the user said (``not_a_face``,
 ``rejected``) comes first, then the first that applies, in this order."""

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facecrop_core.pipeline.choosing import choose_set, ranks_faces
 from facecrop_core.pipeline.curation import load_curated
-from facecrop_core.pipeline.produce import project_references
+from facecrop_core.pipeline.produce import evaluate, project_references
 from facecrop_core.pipeline.project import Project, Scan
-from facecrop_core.pipeline.refilter import SliderColumns, slider_columns
+from facecrop_core.pipeline.refilter import SliderColumns, slider_columns, with_ranked
 from facecrop_core.records import FaceTable
 from facecrop_core.settings import Settings
 
@@ -112,10 +113,17 @@ class LiveView:
         parts: list[dict[str, NDArray[Any]]] = []
         thumbs: list[tuple[Scan, NDArray[Any], NDArray[Any]]] = []
         names: tuple[str, ...] = ()
-        for number, (scan, reader) in enumerate(zip(self._scans, self._readers.values(), strict=True)):
+        given = []
+        for scan, reader in zip(self._scans, self._readers.values(), strict=True):
             table = reader.table()
             curated = load_curated(self._project, scan, table)
-            found = slider_columns(scan, table, project_references(self._project, scan), settings, curated)
+            given.append((scan, table, project_references(self._project, scan), settings, curated))
+        ranked = choose_set([evaluate(*of) for of in given], settings) if ranks_faces(settings) else []
+        for number, of in enumerate(given):
+            scan, table, *_ = of
+            found = slider_columns(*of)
+            if ranked:
+                found = with_ranked(found, ranked[number].reasons)
             names = found.names
             parts.append(_columns(found, table, number))
             thumbs.append((scan, table["thumb_offset"], table["thumb_size"]))
@@ -161,7 +169,9 @@ def _last_change(database: Path) -> int:
 
 
 def _without_sliders(settings: Settings) -> Settings:
-    """Settings that are equal as long as only the sliders move."""
+    """Settings that are equal as long as only the sliders move, unless it matters which other faces pass."""
+    if ranks_faces(settings):
+        return settings
     similarity = None if settings.matching.sim is None else "auto"
     return settings.with_values({"sim": similarity, "min_tenengrad": 0.0})
 

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from facecrop_core.errors import FacecropError
+from facecrop_core.pipeline.choosing import ranks_faces
 from facecrop_core.pipeline.events import Progress
 from facecrop_core.pipeline.runner import Job
 from facecrop_core.settings import CONTROLS
@@ -34,6 +35,7 @@ def report(
         "export": _job(export_job) if export_job is not None else None,
         "generation": snapshot.generation,
         "count": len(snapshot),
+        "ranked": ranks_faces(run.full_settings()),
         "looking": scan_job is not None and bool(scan_job.request.references),
         "names": snapshot.names,
         "videos": snapshot.videos,

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from facecrop_core.measure.exposure import exposure
+from facecrop_core.measure.hashing import average_hashes, perceptual_hashes, read_face
 from facecrop_core.measure.placement import placement
 from facecrop_core.measure.pose import MEAN_FACE_MM, pose, rotation_matrix
 from facecrop_core.measure.sharpness import sharpness
@@ -45,4 +46,15 @@ def measure_face(
     return measures
 
 
-__all__ = ["MEAN_FACE_MM", "exposure", "measure_face", "placement", "pose", "rotation_matrix", "sharpness"]
+__all__ = [
+    "MEAN_FACE_MM",
+    "average_hashes",
+    "exposure",
+    "measure_face",
+    "perceptual_hashes",
+    "placement",
+    "pose",
+    "read_face",
+    "rotation_matrix",
+    "sharpness",
+]

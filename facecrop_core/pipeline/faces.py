@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from facecrop_core.measure import measure_face
 from facecrop_core.pipeline.passes import Passes
@@ -111,7 +112,7 @@ class FaceMaker:
         box, landmarks = _box(faces, index), faces.landmarks_xy[index]
         embedder = self.engine.embedder
         matrix = embedder.chip_matrix(landmarks)
-        x, y, side = _thumb_square(box, frame.width, frame.height)
+        x, y, side = thumb_squares(faces.boxes_xyxy[[index]], frame.width, frame.height)[0].tolist()
         x0, y0, x1, y1 = covered_region(matrix, embedder.chip_size)
         image, left, top = region_bgr(frame, min(x, x0), min(y, y0), max(x + side, x1), max(y + side, y1))
         thumb = image[y - top : y - top + side, x - left : x - left + side]
@@ -136,13 +137,14 @@ def make_signature(canvas: Image) -> bytes:
     return bytes(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).tobytes())
 
 
-def _thumb_square(box: tuple[float, float, float, float], width: int, height: int) -> tuple[int, int, int]:
-    """Left, top and side of a padded square around the box, moved inside the frame."""
-    x1, y1, x2, y2 = box
-    side = min(round(max(x2 - x1, y2 - y1) * (1 + 2 * THUMB_PAD)), width, height)
-    x = min(max(round((x1 + x2 - side) / 2), 0), width - side)
-    y = min(max(round((y1 + y2 - side) / 2), 0), height - side)
-    return x, y, side
+def thumb_squares(boxes_xyxy: FloatArray, width: int, height: int) -> NDArray[np.int64]:
+    """Left, top and side [n, 3] of padded squares around boxes [n, 4], moved inside a frame of this size."""
+    boxes = boxes_xyxy.astype(np.float64)
+    longer = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    side = np.minimum(np.rint(longer * (1 + 2 * THUMB_PAD)), min(width, height))
+    centred = np.rint((boxes[:, :2] + boxes[:, 2:] - side[:, None]) / 2)
+    corner = np.minimum(np.maximum(centred, 0), np.array([width, height]) - side[:, None])
+    return np.column_stack([corner, side]).astype(np.int64)
 
 
 def _box(faces: Faces, index: int) -> tuple[float, float, float, float]:

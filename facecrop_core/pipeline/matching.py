@@ -17,8 +17,8 @@ from facecrop_core.records import BoolArray, Calibration, FaceTable, Matches, Re
 from facecrop_core.settings import Settings
 
 T = TypeVar("T")
-MOST_REMEMBERED = 6
-"""Matches and crop plans of one table: those of the page (up to three of matches, one plan), and an export's two."""
+MOST_REMEMBERED = 8
+"""Matches, crop plans and hashes of one table: those of the page (up to four of matches, one plan), and an export's."""
 
 
 def calibration_of(scan: Scan) -> Calibration:

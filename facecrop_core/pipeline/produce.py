@@ -1,4 +1,4 @@
-"""The quick flow, as often as a slider moves: face table → match people → select → crop → export."""
+"""The quick flow, as often as a slider moves: face table → match people → select → choose → crop → export."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from facecrop_core.errors import ReferencesError
 from facecrop_core.export import DatasetWriter, statistics_path
 from facecrop_core.names import utf8
 from facecrop_core.people import PeopleStore, collect_photos, collect_refs_dir, read_references
+from facecrop_core.pipeline.choosing import choose_set
 from facecrop_core.pipeline.crop_files import CropFiles, crop_files
 from facecrop_core.pipeline.curation import Curated, keep_chosen, load_curated, nothing_said
 from facecrop_core.pipeline.disk import DiskPatience, export_bytes, warn_of_little_space
 from facecrop_core.pipeline.events import Note, Progress, Watch
 from facecrop_core.pipeline.matching import inconsistent, remembered, who_is_who
 from facecrop_core.pipeline.project import Project, Scan
+from facecrop_core.pipeline.provenance import describe_run
 from facecrop_core.pipeline.reference_sheet import write_reference_sheet
 from facecrop_core.pipeline.workers import cpu_workers, in_order
 from facecrop_core.records import REASONS, Engine, FaceTable, Frame, IntArray, Matches, Reference
@@ -43,6 +45,7 @@ class Produced:
     matches: Matches
     crops: CropPlan
     reasons: NDArray[np.int8]
+    curated: Curated
 
     @property
     def kept(self) -> IntArray:
@@ -115,18 +118,18 @@ def evaluate(
     reasons = select(table, matches, crops, settings.gate, curated.left_out)
     misfits = inconsistent(scan, table, references, settings, curated, matches)
     np.copyto(reasons, REASONS.index("inconsistent"), where=(reasons == 0) & misfits)
-    return Produced(scan, table, matches, crops, keep_chosen(reasons, curated))
+    return Produced(scan, table, matches, crops, keep_chosen(reasons, curated), curated)
 
 
 def produce(project: Project, settings: Settings) -> list[Produced]:
-    """Evaluate every scan that is in force."""
+    """Evaluate every scan that is in force, and choose from all of them together."""
 
     def of(scan: Scan) -> Produced:
         table = scan.reader().table()
         curated = load_curated(project, scan, table)
         return evaluate(scan, table, project_references(project, scan), settings, curated)
 
-    return [of(scan) for scan in project.scans()]
+    return choose_set([of(scan) for scan in project.scans()], settings)
 
 
 def write_dataset(project: Project, settings: Settings, out: Path, watch: Watch | None = None) -> dict[str, Any]:
@@ -151,9 +154,18 @@ def write_dataset(project: Project, settings: Settings, out: Path, watch: Watch 
     patient = DiskPatience(settings, watch)
     videos = [produced.scan.video.video_id for produced in everything]
     project.note_export(out, statistics_path(out, settings.logging.log_dir))
-    with patient(lambda: DatasetWriter(out, settings, people, videos)) as writer:
+    run = describe_run([produced.scan for produced in everything], settings)
+    with patient(lambda: DatasetWriter(out, settings, people, videos, run)) as writer:
+        there = writer.faces(run["transform"]) if settings.export.only_new else set()
+        chosen = [_lacking(produced, there) for produced in everything]
+        if settings.export.only_new:
+            reasons["exported_before"] = total - sum(map(len, chosen))
+            total = sum(map(len, chosen))
         warn_of_little_space(out, export_bytes(total, settings), watch)
-        within = all(_write_kept(produced, settings, writer, saved, total, watch) for produced in everything)
+        within = all(
+            _write_kept(produced, kept, settings, writer, saved, total, watch)
+            for produced, kept in zip(everything, chosen, strict=True)
+        )
         if not within:
             reasons["size_limit"] = total - sum(saved.values())
             limit, left = settings.export.max_total_bytes, reasons["size_limit"]
@@ -169,14 +181,26 @@ def write_dataset(project: Project, settings: Settings, out: Path, watch: Watch 
     }
 
 
+def _lacking(produced: Produced, there: set[str]) -> IntArray:
+    """The rows that are kept, without those of faces that are there already."""
+    ids = produced.table["face_id"]
+    return np.array([row for row in produced.kept if str(ids[row]) not in there] if there else produced.kept, np.int64)
+
+
 def _write_kept(
-    produced: Produced, settings: Settings, writer: DatasetWriter, saved: Counter[str], total: int, watch: Watch
+    produced: Produced,
+    kept: IntArray,
+    settings: Settings,
+    writer: DatasetWriter,
+    saved: Counter[str],
+    total: int,
+    watch: Watch,
 ) -> bool:
-    """Returns whether all of them went into the largest dataset that is allowed.
+    """``kept`` are the rows to write, in order of time. Returns whether all of them went into the largest dataset that is allowed.
 
     The child decodes, workers cut and encode, this thread writes, in the order of the frames.
     """
-    table, kept = produced.table, produced.kept
+    table = produced.table
     if not len(kept):
         return True
     writer.start_video(produced.scan.video.video_id)

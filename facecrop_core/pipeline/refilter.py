@@ -35,6 +35,8 @@ from facecrop_core.settings import Settings
 LOWEST_SIMILARITY = -1.0
 LARGEST_BORDER = 1.0
 NO_LIMIT = -1.0
+BY_RANK = tuple(REASONS.index(name) for name in ("twin", "min_gap", "only_best", "not_chosen"))
+"""Reasons that hang on which other faces pass."""
 INCONSISTENT = REASONS.index("inconsistent")
 REASON_LABELS = tuple(LABELS.get(name, "") for name in REASONS)
 """Each reason in words, by its position in REASONS."""
@@ -89,6 +91,15 @@ def slider_columns(
     return SliderColumns(
         found.matches.names, person, auto, other, similarity, above, sharpness, limit, reason, always
     )  # fmt: skip
+
+
+def with_ranked(columns: SliderColumns, reasons: NDArray[np.int8]) -> SliderColumns:
+    """The columns of one scan with the reasons of ``choose_set``, made with the sliders' values of this moment.
+
+    They are exact there, and only there: who else passes decides them. After a slider has moved they are made again.
+    """
+    by_rank = np.isin(reasons, BY_RANK)
+    return replace(columns, reason=np.where(by_rank, reasons, columns.reason).astype(np.int8))
 
 
 def _reasons(gates: NDArray[np.int8], curated: Curated, somebody: BoolArray) -> NDArray[np.int8]:

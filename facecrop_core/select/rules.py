@@ -94,6 +94,10 @@ LABELS: dict[str, str] = {name: label for name, (label, _) in GATES.items()} | {
     "not_a_face": "you said it is not a face",
     "rejected": "rejected by you",
     "inconsistent": "unlike the other faces of this person",
+    "twin": "repeats a better face",
+    "min_gap": "too soon before or after a better face",
+    "only_best": "not the best face of its frame",
+    "not_chosen": "not chosen for the set",
 }
 
 

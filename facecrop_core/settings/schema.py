@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from facecrop_core.errors import SettingsError
+from facecrop_core.settings.choosing import TwinSettings
 from facecrop_core.settings.clustering import ClusteringSettings
 from facecrop_core.settings.controls import Control, control_of
 from facecrop_core.settings.fetching import FetchSettings
@@ -46,6 +47,7 @@ class Settings(Section):
     clustering: ClusteringSettings = ClusteringSettings()
     framing: FramingSettings = FramingSettings()
     gate: GateSettings = GateSettings()
+    twins: TwinSettings = TwinSettings()
     export: ExportSettings = ExportSettings()
     logging: LoggingSettings = LoggingSettings()
 

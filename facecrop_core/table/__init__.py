@@ -2,6 +2,7 @@
 
 from facecrop_core.table.columns import LINKED, MEASURES, SIGNATURE_SIZE, make_face_id
 from facecrop_core.table.erasing import erase_faces
+from facecrop_core.table.hashes import load_hashes, store_hashes
 from facecrop_core.table.integrity import Finding, check_scan_folder
 from facecrop_core.table.late import LateWriter, late_faces
 from facecrop_core.table.loading import ScanReader, ThumbPack, empty_table, read_samples
@@ -26,9 +27,11 @@ __all__ = [
     "empty_table",
     "erase_faces",
     "late_faces",
+    "load_hashes",
     "make_face_id",
     "read_json",
     "read_sample_times",
     "read_samples",
     "read_table",
+    "store_hashes",
 ]

@@ -15,6 +15,7 @@ import numpy as np
 
 from facecrop_core.files import flush_to_disk, writing
 from facecrop_core.table.columns import PROOF, digest, part_files
+from facecrop_core.table.hashes import hashes_path
 from facecrop_core.table.joined import joined_paths
 from facecrop_core.table.late import commit_vectors, erase_late
 from facecrop_core.table.parts import commit_table, file_digest, read_table
@@ -32,7 +33,7 @@ def erase_faces(folder: Path, embedder_sha256: str, face_ids: Collection[str]) -
     gone = set(face_ids)
     if not gone:
         return
-    for path in joined_paths(folder, embedder_sha256):  # it only repeats the parts
+    for path in (*joined_paths(folder, embedder_sha256), hashes_path(folder)):  # they can be made again
         path.unlink(missing_ok=True)
     erase_late(folder, embedder_sha256, gone)
     ends = [0]

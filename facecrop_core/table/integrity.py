@@ -12,6 +12,7 @@ import numpy as np
 
 from facecrop_core.files import PART_SUFFIX
 from facecrop_core.table.columns import PROOF, digest, part_files
+from facecrop_core.table.hashes import hashes_path
 from facecrop_core.table.joined import joined_paths, joined_proof, parts_digest
 from facecrop_core.table.late import late_paths
 from facecrop_core.table.parts import file_digest, read_table
@@ -56,6 +57,7 @@ def check_scan_folder(folder: Path, embedder_sha256: str, finished: bool) -> Ite
     for path in late:
         yield from _check_late(path, set(ids) if intact else None)
     yield from _check_joined(folder, embedder_sha256, [*frames, *late], ids if intact else None)
+    yield from _check_hashes(hashes_path(folder), ids if intact else None)
     yield from _orphans(folder, {path.stem for path in frames}, embedder_sha256)
     size = (folder / "thumbs.pack").stat().st_size if (folder / "thumbs.pack").exists() else 0
     if intact and size > thumbs_end:
@@ -195,6 +197,19 @@ def _check_joined(
         yield Finding("changed", vectors, f"its content is not what was stored; {words}")
     elif face_ids is not None and ids != face_ids:
         yield Finding("changed", path, f"its faces are not those of the parts; {words}")
+
+
+def _check_hashes(path: Path, face_ids: list[str] | None) -> Iterator[Finding]:
+    """The thumbnails' hashes: what is lost is made again. ``face_ids``: the scan's; None where not all are known."""
+    if not path.exists():
+        return
+    try:
+        ids = read_table(path, verify=True)["face_id"].to_pylist()
+    except (OSError, ValueError, KeyError) as error:
+        yield Finding("damaged", path, f"{_because(error)}; it is made again when it is needed", harmless=True)
+        return
+    if face_ids is not None and ids != face_ids:
+        yield Finding("orphaned", path, "the scan has other faces by now; it is made again", harmless=True)
 
 
 def _orphans(folder: Path, parts: set[str], embedder_sha256: str) -> Iterator[Finding]:

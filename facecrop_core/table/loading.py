@@ -189,3 +189,14 @@ class ThumbPack:
         with self.path.open("rb") as pack:
             pack.seek(offset)
             return pack.read(size)
+
+    def read_all(self, offsets: NDArray[np.int64], sizes: NDArray[np.int64]) -> list[bytes]:
+        """Several thumbnails; none of them where the pack is gone."""
+        if not self.path.exists():
+            return [b""] * len(offsets)
+        thumbs = []
+        with self.path.open("rb") as pack:
+            for offset, size in zip(offsets.tolist(), sizes.tolist(), strict=True):
+                pack.seek(offset)
+                thumbs.append(pack.read(size))
+        return thumbs

@@ -69,7 +69,10 @@ fc.setChoice = values => {
 };
 function save() {
   clearTimeout(saving);
-  if (saving && fc.run) post('choice', fc.choice).catch(showTrouble);
+  if (saving && fc.run) {
+    // Where faces are ranked, who else passes decides: the columns are made anew for the sliders' new values.
+    post('choice', fc.choice).then(() => fc.state?.ranked && fc.attach(fc.run)).catch(showTrouble);
+  }
   saving = 0;
 }
 addEventListener('pagehide', save);

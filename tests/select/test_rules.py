@@ -57,7 +57,7 @@ def why(table_, matches_=None, crops_=None, **values):
 
 def test_the_order_of_the_rules_is_the_order_of_the_reasons():
     assert ("", *LABELS) == REASONS
-    assert list(GATES) == list(REASONS[1:-5])  # the others are not decided face by face
+    assert list(GATES) == list(REASONS[1:-9])  # the others are not decided face by face
 
 
 def test_by_default_everything_is_kept():

@@ -12,6 +12,7 @@ import pytest
 from facecrop_core.people import Curation, PeopleStore
 from facecrop_core.pipeline.curation import face_keys
 from facecrop_core.pipeline.produce import produce
+from facecrop_core.pipeline.refilter import BY_RANK
 from facecrop_core.settings import Settings
 from facecrop_core.track import LinkRules, link_tracks
 from facecrop_ui.live import COLUMNS, LiveView
@@ -103,6 +104,36 @@ def test_the_page_counts_what_is_exported_after_the_user_spoke(
             if similarity is not None:
                 named = [snapshot.names[who] if who >= 0 else None for who in browser_names(columns, similarity)[shown]]
                 assert named == [found.person_name(row) for row in found.kept], values
+
+
+RANKED: dict[str, dict[str, Any]] = {
+    "hash": {"hash_thr": 12, "twins_across": True},
+    "embedding": {"enc_dup_thr": 0.3, "max_per_frame": 1},
+    "gap": {"min_gap_sec": 0.3, "only_best": True},
+}
+
+
+@pytest.mark.parametrize("people", [("Ann", "Bob"), ()], ids=["two", "nobody"])
+@pytest.mark.parametrize("name", RANKED)
+def test_where_faces_are_ranked_the_columns_follow_the_sliders(
+    tmp_path: Path, name: str, people: tuple[str, ...]
+) -> None:
+    project, scan = made_up.make_project(tmp_path / "project", people)
+    made_up.add_faces(scan, 150)
+    write_tracks(scan)
+    if people:
+        speak(project, scan, 5)
+    view, kept_sets = LiveView(project.folder), set()
+    for similarity in ("auto", 0.31):
+        for sharpness in (0.0, 4100.0):
+            values = {**RANKED[name], "sim": similarity, "min_tenengrad": sharpness}
+            columns = view.refresh(Settings().with_values(values), hurry=True).columns
+            (found,) = produce(project, Settings().with_values(values))
+            shown = browser_keeps(columns, similarity, sharpness, bool(people))
+            np.testing.assert_array_equal(shown, found.kept, err_msg=str(values))
+            kept_sets.add(tuple(shown))
+            assert np.isin(found.reasons, BY_RANK).any()
+    assert len(kept_sets) > 1
 
 
 def write_tracks(scan: Any) -> None:
