@@ -27,7 +27,6 @@ from facecrop_core.pipeline.disk import DiskPatience, export_bytes, warn_of_litt
 from facecrop_core.pipeline.events import Note, Progress, Watch
 from facecrop_core.pipeline.matching import inconsistent, remembered, who_is_who
 from facecrop_core.pipeline.project import Project, Scan
-from facecrop_core.pipeline.provenance import describe_run
 from facecrop_core.pipeline.reference_sheet import write_reference_sheet
 from facecrop_core.pipeline.workers import cpu_workers, in_order
 from facecrop_core.records import REASONS, Engine, FaceTable, Frame, IntArray, Matches, Reference
@@ -154,18 +153,9 @@ def write_dataset(project: Project, settings: Settings, out: Path, watch: Watch 
     patient = DiskPatience(settings, watch)
     videos = [produced.scan.video.video_id for produced in everything]
     project.note_export(out, statistics_path(out, settings.logging.log_dir))
-    run = describe_run([produced.scan for produced in everything], settings)
-    with patient(lambda: DatasetWriter(out, settings, people, videos, run)) as writer:
-        there = writer.faces(run["transform"]) if settings.export.only_new else set()
-        chosen = [_lacking(produced, there) for produced in everything]
-        if settings.export.only_new:
-            reasons["exported_before"] = total - sum(map(len, chosen))
-            total = sum(map(len, chosen))
+    with patient(lambda: DatasetWriter(out, settings, people, videos)) as writer:
         warn_of_little_space(out, export_bytes(total, settings), watch)
-        within = all(
-            _write_kept(produced, kept, settings, writer, saved, total, watch)
-            for produced, kept in zip(everything, chosen, strict=True)
-        )
+        within = all(_write_kept(produced, settings, writer, saved, total, watch) for produced in everything)
         if not within:
             reasons["size_limit"] = total - sum(saved.values())
             limit, left = settings.export.max_total_bytes, reasons["size_limit"]
@@ -181,26 +171,14 @@ def write_dataset(project: Project, settings: Settings, out: Path, watch: Watch 
     }
 
 
-def _lacking(produced: Produced, there: set[str]) -> IntArray:
-    """The rows that are kept, without those of faces that are there already."""
-    ids = produced.table["face_id"]
-    return np.array([row for row in produced.kept if str(ids[row]) not in there] if there else produced.kept, np.int64)
-
-
 def _write_kept(
-    produced: Produced,
-    kept: IntArray,
-    settings: Settings,
-    writer: DatasetWriter,
-    saved: Counter[str],
-    total: int,
-    watch: Watch,
+    produced: Produced, settings: Settings, writer: DatasetWriter, saved: Counter[str], total: int, watch: Watch
 ) -> bool:
-    """``kept`` are the rows to write, in order of time. Returns whether all of them went into the largest dataset that is allowed.
+    """Returns whether all of them went into the largest dataset that is allowed.
 
     The child decodes, workers cut and encode, this thread writes, in the order of the frames.
     """
-    table = produced.table
+    table, kept = produced.table, produced.kept
     if not len(kept):
         return True
     writer.start_video(produced.scan.video.video_id)
