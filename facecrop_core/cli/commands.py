@@ -43,7 +43,14 @@ def scan(options: Namespace) -> int:
 def export(options: Namespace) -> int:
     from facecrop_core.pipeline.project import Project
 
-    own = Project.open(options.project).settings.changed()
+    project = Project.open(options.project)
+    own = project.settings.changed()
+    if options.repeated is not None:
+        from facecrop_core.pipeline.provenance import settings_to_repeat
+
+        own, warnings = settings_to_repeat(options.repeated, project)
+        for words in warnings:
+            print(words, file=sys.stderr)
     return _run_job("export", options, options.project, _settings(options, own), [])
 
 

@@ -168,6 +168,10 @@ def _add_export(names: Any) -> None:
     parser = _command(names, "export", commands.export, "Write crops from a project again, without scanning.")
     parser.add_argument("--project", required=True, type=Path, metavar="DIR", help="The project to read.")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="Where the dataset is written.")
+    parser.add_argument(
+        "--from", dest="repeated", type=Path, metavar="provenance.json",
+        help="Repeat an export: with its settings instead of the project's. The preset and flags still win.",
+    )  # fmt: skip
     _add_preset(parser)
     _add_references(parser)
     add_setting_flags(parser, ("engine", "runtime", "reference", *PRODUCE_SECTIONS))

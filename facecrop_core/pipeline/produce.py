@@ -27,9 +27,10 @@ from facecrop_core.pipeline.disk import DiskPatience, export_bytes, warn_of_litt
 from facecrop_core.pipeline.events import Note, Progress, Watch
 from facecrop_core.pipeline.matching import inconsistent, remembered, who_is_who
 from facecrop_core.pipeline.project import Project, Scan
+from facecrop_core.pipeline.provenance import describe_run
 from facecrop_core.pipeline.reference_sheet import write_reference_sheet
 from facecrop_core.pipeline.workers import cpu_workers, in_order
-from facecrop_core.records import REASONS, Engine, FaceTable, Frame, IntArray, Matches, Reference
+from facecrop_core.records import REASONS, BoolArray, Engine, FaceTable, Frame, IntArray, Matches, Reference
 from facecrop_core.select import reason_counts, select
 from facecrop_core.settings import Settings
 from facecrop_core.video import TimesPlan, VideoReader
@@ -45,6 +46,8 @@ class Produced:
     crops: CropPlan
     reasons: NDArray[np.int8]
     curated: Curated
+    validation: BoolArray | None = None
+    """Which faces [n] are for validation, where the set is split."""
 
     @property
     def kept(self) -> IntArray:
@@ -153,9 +156,18 @@ def write_dataset(project: Project, settings: Settings, out: Path, watch: Watch 
     patient = DiskPatience(settings, watch)
     videos = [produced.scan.video.video_id for produced in everything]
     project.note_export(out, statistics_path(out, settings.logging.log_dir))
-    with patient(lambda: DatasetWriter(out, settings, people, videos)) as writer:
+    run = describe_run([produced.scan for produced in everything], settings)
+    with patient(lambda: DatasetWriter(out, settings, people, videos, run)) as writer:
+        there = writer.faces(run["transform"]) if settings.export.only_new else set()
+        chosen = [_lacking(produced, there) for produced in everything]
+        if there:
+            reasons["exported_before"] = total - sum(map(len, chosen))
+            total = sum(map(len, chosen))
         warn_of_little_space(out, export_bytes(total, settings), watch)
-        within = all(_write_kept(produced, settings, writer, saved, total, watch) for produced in everything)
+        within = all(
+            _write_kept(produced, kept, settings, writer, saved, total, watch)
+            for produced, kept in zip(everything, chosen, strict=True)
+        )
         if not within:
             reasons["size_limit"] = total - sum(saved.values())
             limit, left = settings.export.max_total_bytes, reasons["size_limit"]
@@ -171,14 +183,26 @@ def write_dataset(project: Project, settings: Settings, out: Path, watch: Watch 
     }
 
 
+def _lacking(produced: Produced, there: set[str]) -> IntArray:
+    """The rows that are kept, without those of faces that are there already."""
+    ids = produced.table["face_id"]
+    return np.array([row for row in produced.kept if str(ids[row]) not in there] if there else produced.kept, np.int64)
+
+
 def _write_kept(
-    produced: Produced, settings: Settings, writer: DatasetWriter, saved: Counter[str], total: int, watch: Watch
+    produced: Produced,
+    kept: IntArray,
+    settings: Settings,
+    writer: DatasetWriter,
+    saved: Counter[str],
+    total: int,
+    watch: Watch,
 ) -> bool:
-    """Returns whether all of them went into the largest dataset that is allowed.
+    """Write the rows ``kept``, in order of time; returns whether all went into the largest dataset that is allowed.
 
     The child decodes, workers cut and encode, this thread writes, in the order of the frames.
     """
-    table, kept = produced.table, produced.kept
+    table = produced.table
     if not len(kept):
         return True
     writer.start_video(produced.scan.video.video_id)
@@ -214,6 +238,9 @@ def _write_crop(produced: Produced, row: int, files: CropFiles, settings: Settin
     frame_number, limit = int(table["frame"][row]), settings.export.max_total_bytes
     if limit is not None and writer.bytes_written + files.size_bytes > limit:
         return False
+    split = {}
+    if produced.validation is not None:
+        split["split"] = "validation" if produced.validation[row] else "train"
     writer.write(
         produced.person_name(row),
         files.image,
@@ -231,6 +258,7 @@ def _write_crop(produced: Produced, row: int, files: CropFiles, settings: Settin
             "det_score": _number(table["det_score"][row]),
             "tenengrad": _number(table["tenengrad"][row]),
             "yaw": _number(table["yaw"][row]),
+            **split,
         },
         files.beside,
     )

@@ -195,6 +195,9 @@ class ExportSettings(Section):
         "png", "Image format", "What the crops are written as.", common=True
     )
     image_quality: int = setting(95, "Image quality", "For JPEG, WebP and AVIF.", ge=1, le=100, step=1)
+    only_new: bool = setting(
+        False, "Only new", "Writes only crops of faces that the folder lacks, or holds in another framing or format."
+    )
     write_masks: bool = setting(
         False,
         "Masks",
