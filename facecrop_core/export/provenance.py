@@ -61,7 +61,7 @@ class Provenance:
         crops = ",\n".join("  " + json.dumps(crop, ensure_ascii=False) for crop in self.crops)
         text = head.removesuffix("\n}") + ',\n "crops": [' + (f"\n{crops}\n ]" if crops else "]") + "\n}\n"
         with writing(self.path):
-            write_whole(self.path, text.encode("utf-8"), durable=True)
+            write_whole(self.path, text.encode("utf-8", "backslashreplace"), durable=True)  # JSON's escapes
 
 
 def read_provenance(path: Path) -> dict[str, Any]:

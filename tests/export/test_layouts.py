@@ -116,6 +116,16 @@ def test_shards_are_numbered_on_hold_whole_samples_and_come_out_alike(tmp_path: 
     assert write(out, ["Bob"], 5, layout="webdataset") == ["000003.tar/000000006.png"]
 
 
+def test_masks_and_transforms_go_into_a_sample(tmp_path: Path) -> None:
+    settings = Settings().with_values({"contact_sheet": False, "layout": "webdataset"})
+    with DatasetWriter(tmp_path / "out", settings) as writer:
+        writer.write(None, b"picture", row(0), {".mask.png": b"mask", ".json": b'{"matrix": [1]}'})
+    with tarfile.open(tmp_path / "out/000000.tar") as tar:
+        assert tar.getnames() == ["000000001.png", "000000001.json", "000000001.mask.png"]
+        assert json.load(tar.extractfile("000000001.json"))["transform"] == {"matrix": [1]}  # type: ignore[arg-type]
+    assert writer.bytes_written == len(b"picture" b"mask") + len(b'{"matrix": [1]}')
+
+
 def test_a_shard_that_a_killed_run_left_is_gone_with_its_lines(tmp_path: Path) -> None:
     out, settings = tmp_path / "out", Settings().with_values({"layout": "webdataset", "shard_samples": 1})
     killed = DatasetWriter(out, settings, ["Ann"])
