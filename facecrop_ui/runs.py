@@ -20,7 +20,7 @@ from facecrop_core.pipeline.jobs import JobRequest
 from facecrop_core.pipeline.runner import Job, Runner
 from facecrop_core.settings import Settings, find_control
 
-CHOICE_SECTIONS = ("matching", "framing", "gate", "twins", "export")
+CHOICE_SECTIONS = ("matching", "framing", "gate", "twins", "choosing", "export")
 """Sections that only shape what is chosen and written, so that they can change after the scan."""
 _UNSAFE = re.compile(r"[^\w .()+-]+")
 

@@ -13,55 +13,67 @@ from facecrop_core.people import face_quality
 from facecrop_core.pipeline.curation import KEEP, unnamed_people
 from facecrop_core.pipeline.hashing import face_hashes
 from facecrop_core.pipeline.matching import calibration_of
-from facecrop_core.records import BoolArray, IntArray
-from facecrop_core.select import Candidates, concatenate, find_twins
+from facecrop_core.records import REASONS, BoolArray, IntArray
+from facecrop_core.select import Candidates, choose, chooses, concatenate, find_twins, split_by_shot
 from facecrop_core.settings import Settings
 
 if TYPE_CHECKING:
     from facecrop_core.pipeline.produce import Produced
 
 
+NOT_CHOSEN = REASONS.index("not_chosen")
+
+
 def ranks_faces(settings: Settings) -> bool:
-    """Whether a face's fate hangs on other faces of the set: whether ``choose_set`` does anything."""
+    """Whether a face's fate hangs on which other faces pass."""
     twins = settings.twins
     asked = (twins.hash_thr, twins.enc_dup_thr, twins.min_gap_sec)
-    return twins.only_best or any(value is not None for value in asked)
+    return twins.only_best or any(value is not None for value in asked) or chooses(settings.choosing)
 
 
 def choose_set(everything: Sequence[Produced], settings: Settings) -> list[Produced]:
-    """What ``evaluate`` made of each scan, with the reasons of those faces that the set can do without.
+    """What ``evaluate`` made of each scan, with the reasons of those faces that the set can do without, and its split.
 
     Embeddings are compared between videos only where the same model made them.
     """
-    if not ranks_faces(settings) or not everything:
+    if not everything or not (ranks_faces(settings) or settings.choosing.val_share):
         return list(everything)
     names = sorted({name for produced in everything for name in produced.matches.names})
     rows = [produced.kept for produced in everything]
-    parts = [
-        _candidates(p, r, number, names, settings) for number, (p, r) in enumerate(zip(everything, rows, strict=True))
-    ]
-    reasons = [np.zeros(len(part), np.int8) for part in parts]
-    models = [produced.table.embedder_sha256 for produced in everything]
-    for model in dict.fromkeys(models):
-        of_model = [number for number, sha256 in enumerate(models) if sha256 == model]
-        found = _twins(
-            [everything[i] for i in of_model], [rows[i] for i in of_model], [parts[i] for i in of_model], settings
-        )
-        for number, part in zip(of_model, found, strict=True):
-            reasons[number] = part
-    return [_with_reasons(p, r, reason) for p, r, reason in zip(everything, rows, reasons, strict=True)]
+    numbered = enumerate(zip(everything, rows, strict=True))
+    parts = [_candidates(produced, kept, number, names, settings) for number, (produced, kept) in numbered]
+    faces = concatenate(parts)
+    reasons = _twins(everything, rows, parts, settings)
+    if chooses(settings.choosing):
+        left = np.flatnonzero(reasons == 0)
+        reasons[left[~choose(faces[left], settings.choosing)]] = NOT_CHOSEN
+    validation = None
+    if settings.choosing.val_share is not None:
+        left = np.flatnonzero(reasons == 0)
+        validation = np.zeros(len(faces), np.bool_)
+        validation[left] = split_by_shot(faces[left], settings.choosing.val_share)
+    borders = np.cumsum([len(part) for part in parts])[:-1]
+    splits = [None] * len(parts) if validation is None else np.split(validation, borders)
+    found = zip(everything, rows, np.split(reasons, borders), splits, strict=True)
+    return [_with_choice(*of_scan) for of_scan in found]
 
 
 def _twins(
-    everything: Sequence[Produced], rows: Sequence[IntArray], parts: list[Candidates], settings: Settings
-) -> list[NDArray[np.int8]]:
-    """Reasons of the candidates of several scans, made with one model."""
-    embeddings = None
-    if settings.twins.enc_dup_thr is not None:
-        embeddings = np.concatenate([p.table.embeddings[r] for p, r in zip(everything, rows, strict=True)])
-    metric = calibration_of(everything[0].scan).metric
-    found = find_twins(concatenate(parts), settings.twins, embeddings, metric)
-    return np.split(found, np.cumsum([len(part) for part in parts])[:-1])
+    everything: Sequence[Produced], rows: Sequence[IntArray], parts: Sequence[Candidates], settings: Settings
+) -> NDArray[np.int8]:
+    """Reasons of all candidates, found for the scans of each model."""
+    reasons = [np.zeros(len(part), np.int8) for part in parts]
+    models = [produced.table.embedder_sha256 for produced in everything]
+    for model in dict.fromkeys(models):
+        mine = [number for number, sha256 in enumerate(models) if sha256 == model]
+        embeddings = None
+        if settings.twins.enc_dup_thr is not None:
+            embeddings = np.concatenate([everything[i].table.embeddings[rows[i]] for i in mine])
+        metric = calibration_of(everything[mine[0]].scan).metric
+        found = find_twins(concatenate([parts[i] for i in mine]), settings.twins, embeddings, metric)
+        for i, part in zip(mine, np.split(found, np.cumsum([len(parts[i]) for i in mine])[:-1]), strict=True):
+            reasons[i] = part
+    return np.concatenate(reasons)
 
 
 def _candidates(
@@ -72,7 +84,7 @@ def _candidates(
     likeness = np.nan_to_num(matches.similarity[rows], nan=1.0).clip(0, 1)
     columns = {name: np.asarray(table[name][rows], np.float32) for name in ("tenengrad", "yaw", "pitch", "brightness")}
     hashes = np.zeros(len(rows), np.uint64)
-    if settings.twins.hash_thr is not None:
+    if settings.twins.hash_thr is not None or settings.choosing.target is not None:
         hashes = face_hashes(produced.scan, table, settings)[settings.twins.hash_kind][rows]
     return Candidates(
         video=np.full(len(rows), number),
@@ -100,7 +112,10 @@ def _pinned(produced: Produced) -> BoolArray:
     return np.asarray(produced.curated.decision == KEEP)
 
 
-def _with_reasons(produced: Produced, rows: IntArray, found: NDArray[np.int8]) -> Produced:
-    reasons = produced.reasons.copy()
+def _with_choice(produced: Produced, rows: IntArray, found: NDArray[np.int8], validation: BoolArray | None) -> Produced:
+    reasons, of_table = produced.reasons.copy(), None
     reasons[rows] = found
-    return replace(produced, reasons=reasons)
+    if validation is not None:
+        of_table = np.zeros(len(reasons), np.bool_)
+        of_table[rows] = validation
+    return replace(produced, reasons=reasons, validation=of_table)

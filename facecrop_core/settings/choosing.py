@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import model_validator
+
 from facecrop_core.settings.controls import setting
 from facecrop_core.settings.section import Section
 
@@ -42,3 +44,35 @@ class TwinSettings(Section):
         None, "Gap where boxes overlap", "The gap holds only between boxes that overlap by more than this IoU; "
         "PersonCapture has 0.05. off: between all.", ge=0, le=1, step=0.01,
     )  # fmt: skip
+
+
+class ChoosingSettings(Section):
+    TITLE = "Choosing"
+
+    target: int | None = setting(
+        None, "Balanced set", "So many faces of each person, spread over poses (7 yaw × 3 pitch cells), shots and "
+        "light, of good quality and unlike each other.", unit="faces", ge=1, le=1_000_000, step=10,
+    )  # fmt: skip
+    top_n: int | None = setting(
+        None, "Best of each person", "So many faces of each person, by quality × similarity. face_dataset_pipeline has "
+        "10.", unit="faces", ge=1, le=1_000_000, step=1,
+    )  # fmt: skip
+    consecutive: int | None = setting(
+        None, "Consecutive samples", "With the best of each person, or alone: also so many samples in a row of one "
+        "track, where they are best. face_dataset_pipeline has 5.", unit="samples", ge=2, le=1000, step=1,
+        off_values=(0,),
+    )  # fmt: skip
+    max_per_shot: int | None = setting(
+        None, "Most of a shot", "At most so many faces of one person from one shot; consecutive samples do not count.",
+        unit="faces", ge=1, le=100_000, step=1,
+    )  # fmt: skip
+    val_share: float | None = setting(
+        None, "Validation share", "Shots with about this share of the faces are for validation: metadata.jsonl says "
+        "train or validation of each crop. A shot is never in both.", ge=0.01, le=0.9, step=0.05, off_values=(0,),
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ChoosingSettings:
+        if self.target is not None and (self.top_n is not None or self.consecutive is not None):
+            raise ValueError("target makes a balanced set; it does not go with top_n or consecutive.")
+        return self

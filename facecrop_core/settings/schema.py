@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from facecrop_core.errors import SettingsError
-from facecrop_core.settings.choosing import TwinSettings
+from facecrop_core.settings.choosing import ChoosingSettings, TwinSettings
 from facecrop_core.settings.clustering import ClusteringSettings
 from facecrop_core.settings.controls import Control, control_of
 from facecrop_core.settings.fetching import FetchSettings
@@ -48,6 +48,7 @@ class Settings(Section):
     framing: FramingSettings = FramingSettings()
     gate: GateSettings = GateSettings()
     twins: TwinSettings = TwinSettings()
+    choosing: ChoosingSettings = ChoosingSettings()
     export: ExportSettings = ExportSettings()
     logging: LoggingSettings = LoggingSettings()
 

@@ -110,6 +110,8 @@ RANKED: dict[str, dict[str, Any]] = {
     "hash": {"hash_thr": 12, "twins_across": True},
     "embedding": {"enc_dup_thr": 0.3, "max_per_frame": 1},
     "gap": {"min_gap_sec": 0.3, "only_best": True},
+    "best": {"top_n": 30, "consecutive": 3, "max_per_shot": 9},
+    "balanced": {"target": 40, "hash_thr": 8},
 }
 
 
