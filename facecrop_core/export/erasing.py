@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,12 @@ from facecrop_core.export.layouts import LAYOUTS
 from facecrop_core.export.metadata import Metadata
 from facecrop_core.export.provenance import forget_crops
 from facecrop_core.export.statistics import guard
-from facecrop_core.files import write_whole, writing
+from facecrop_core.files import PART_SUFFIX, write_whole, writing
+
+UNFINISHED = re.compile(
+    r"((.*_)?\d{6,}(_\d+)?(\.\w+)+|metadata\.jsonl|provenance\.json|faces\.csv|README\.md)\.part", re.DOTALL
+)
+"""What a killed run can leave in a dataset: it counts for nothing, but may show anybody."""
 
 
 def erase_crops(out: Path, statistics: Path, names: Collection[str], face_ids: Collection[str]) -> int:
@@ -31,6 +37,9 @@ def erase_crops(out: Path, statistics: Path, names: Collection[str], face_ids: C
     if not out.is_dir():
         _erase_statistics(statistics, [], people)
         return 0
+    with writing(out):
+        for path in [path for path in out.rglob(f"*{PART_SUFFIX}") if UNFINISHED.fullmatch(path.name)]:
+            path.unlink(missing_ok=True)
     metadata = Metadata(out)
     rows = metadata.rows()
     gone = [row for row in rows if row.get("person") in people or row.get("face_id") in faces]

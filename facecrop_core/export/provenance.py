@@ -40,11 +40,11 @@ class Provenance:
 
     def follow(self, rows: Sequence[Mapping[str, Any]], sources: Mapping[str, str]) -> None:
         """Bring the crops in line with the metadata. ``sources``: ids of videos by crops' names, where known."""
-        known = {crop["file_name"]: crop for crop in self.crops}
+        known = {(crop["file_name"], crop["face_id"]): crop for crop in self.crops}
         run = len(self.runs) - 1 if self.runs else None
         videos = {} if run is None else _unambiguous(self.runs[run].get("videos", []))
         self.crops = [
-            known.get(row["file_name"])
+            known.get((row["file_name"], row.get("face_id")))
             or {
                 "file_name": row["file_name"],
                 "run": run,

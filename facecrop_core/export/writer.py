@@ -73,6 +73,7 @@ class DatasetWriter:
             self._statistics = VideoStatistics(statistics_path(out, settings.logging.log_dir))
             self._provenance = None if run is None else Provenance(out)
             if self._provenance is not None and run is not None:
+                self._metadata.keep_present()  # what was deleted by hand is lacking
                 self._provenance.begin(run, self._metadata.rows())
         except FacecropError:
             self._unlock()
@@ -150,6 +151,9 @@ class DatasetWriter:
             self._provenance.follow(rows, self._sources)
             self._provenance.save()
         self._layout.describe(self.out, rows)
+        for layout in LAYOUTS.values():  # what earlier exports into this folder wrote
+            if layout is not type(self._layout):
+                layout.describe_again(self.out, rows)
         if sheet:
             write_contact_sheet(self.out, rows)
         self._closed = True

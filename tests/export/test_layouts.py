@@ -123,7 +123,7 @@ def test_masks_and_transforms_go_into_a_sample(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "out/000000.tar") as tar:
         assert tar.getnames() == ["000000001.png", "000000001.json", "000000001.mask.png"]
         assert json.load(tar.extractfile("000000001.json"))["transform"] == {"matrix": [1]}  # type: ignore[arg-type]
-    assert writer.bytes_written == len(b"picture" b"mask") + len(b'{"matrix": [1]}')
+    assert writer.bytes_written == len(b"picturemask") + len(b'{"matrix": [1]}')
 
 
 def test_a_shard_that_a_killed_run_left_is_gone_with_its_lines(tmp_path: Path) -> None:
@@ -167,6 +167,9 @@ def test_erasing_leaves_nothing_of_a_person_in_any_layout(tmp_path: Path, layout
     people: list[str | None] = ["Anna", "Bob", "Anna", None]
     write(out, people, layout=layout, shard_samples=3, contact_sheet=True)
     ids = {row(number)["face_id"] for number in (0, 2)}
+    for name in ("000009.tar.part", "000009.png.part", "x_000009_0.jpg.part", "metadata.jsonl.part"):
+        (out / name).write_bytes(b"Anna")  # of a run that was killed
+    (out / "notes.part").write_bytes(b"mine")
     pieces = [read_crop(out / line["file_name"]) for line in metadata(out) if line["person"] == "Anna"]
     assert len(pieces) == 2 and all(pieces)
     assert erase_crops(out, statistics_path(out, None), ["Anna"], ids) == 2
@@ -179,6 +182,26 @@ def test_erasing_leaves_nothing_of_a_person_in_any_layout(tmp_path: Path, layout
     assert not any(path.name.endswith("Anna") for path in out.rglob("*"))
     assert erase_crops(out, statistics_path(out, None), ["Bob"], {row(3)["face_id"]}) == 2
     assert metadata(out) == [] and not [name for name in tree(out) if name.endswith((".png", ".tar", ".txt"))]
+
+
+def test_a_card_and_a_list_stay_true_when_another_layout_is_written(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write(out, ["Ann"], layout="imagefolder")
+    write(out, ["Bob"], 1, layout="csv")
+    write(out, ["Ann", "Cleo"], 2)
+    assert all(f"- {name}" in (out / "README.md").read_text() for name in ("Ann: 2", "Bob: 1", "Cleo: 1"))
+    assert len((out / "faces.csv").read_text().splitlines()) == 5
+
+
+def test_a_crop_that_was_deleted_by_hand_is_forgotten_by_the_provenance(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write(out, ["Ann"])
+    (out / "000001.png").unlink()
+    write(out, ["Ann"], 5)
+    crops = json.loads((out / "provenance.json").read_text())["crops"]
+    assert [(crop["file_name"], crop["run"], crop["face_id"]) for crop in crops] == [
+        ("000001.png", 1, row(5)["face_id"])
+    ]
 
 
 def metadata(out: Path) -> list[dict[str, Any]]:
