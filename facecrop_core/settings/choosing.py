@@ -51,11 +51,11 @@ class ChoosingSettings(Section):
 
     target: int | None = setting(
         None, "Balanced set", "So many faces of each person, spread over poses (7 yaw × 3 pitch cells), shots and "
-        "light, of good quality and unlike each other.", unit="faces", ge=1, le=1_000_000, step=10,
+        "light, of good quality and unlike each other.", unit="faces", ge=1, le=100_000, step=10,
     )  # fmt: skip
     top_n: int | None = setting(
         None, "Best of each person", "So many faces of each person, by quality × similarity. face_dataset_pipeline has "
-        "10.", unit="faces", ge=1, le=1_000_000, step=1,
+        "10.", unit="faces", ge=1, le=100_000, step=1,
     )  # fmt: skip
     consecutive: int | None = setting(
         None, "Consecutive samples", "With the best of each person, or alone: also so many samples in a row of one "
