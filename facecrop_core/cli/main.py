@@ -25,7 +25,7 @@ from facecrop_core.settings import SECTIONS, FlagParser, add_setting_flags, norm
 from facecrop_core.settings.controls import FALSE_WORDS, TRUE_WORDS
 
 VIDEO_HELP = "Videos, folders of videos or of images, .txt lists, patterns, or links."
-PRODUCE_SECTIONS = ("matching", "framing", "gate", "export", "logging")
+PRODUCE_SECTIONS = ("matching", "framing", "gate", "twins", "choosing", "export", "logging")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
