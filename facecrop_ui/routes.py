@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from facecrop_core.errors import FacecropError
-from facecrop_ui.archive import stream_zip
+from facecrop_core.pipeline.archive import stream_zip
 from facecrop_ui.live import LiveViews, Snapshot
 from facecrop_ui.report import report
 from facecrop_ui.runs import Run, Runs

@@ -1,5 +1,6 @@
 """Writing datasets."""
 
+from facecrop_core.export.archive import archive_path, stream_zip
 from facecrop_core.export.contact_sheet import sheet_path
 from facecrop_core.export.crops import is_crop_there, read_crop
 from facecrop_core.export.erasing import erase_crops
@@ -20,6 +21,7 @@ __all__ = [
     "DatasetWriter",
     "Tile",
     "TileGroup",
+    "archive_path",
     "beside",
     "draw_tiles",
     "erase_crops",
@@ -28,5 +30,6 @@ __all__ = [
     "read_provenance",
     "sheet_path",
     "statistics_path",
+    "stream_zip",
     "write_tiles",
 ]

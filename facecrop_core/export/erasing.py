@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from facecrop_core.export.archive import delete_archive, write_archive
 from facecrop_core.export.contact_sheet import sheet_path, write_contact_sheet
 from facecrop_core.export.crops import delete_crops
 from facecrop_core.export.files import folder_names
@@ -34,6 +35,7 @@ def erase_crops(out: Path, statistics: Path, names: Collection[str], face_ids: C
         OutputError, DiskFullError: something cannot be deleted or written.
     """
     people, faces = set(names), set(face_ids)
+    archived = delete_archive(out)
     if not out.is_dir():
         _erase_statistics(statistics, [], people)
         return 0
@@ -60,7 +62,9 @@ def erase_crops(out: Path, statistics: Path, names: Collection[str], face_ids: C
         else:
             with writing(sheet):
                 sheet.unlink()
-    metadata.keep_present()  # last: until then the rows say what is still to be done
+    metadata.keep_present()  # late: until then the rows say what is still to be done
+    if archived and left:
+        write_archive(out)
     return len(gone)
 
 

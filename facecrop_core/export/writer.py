@@ -10,6 +10,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any
 
 from facecrop_core.errors import FacecropError, OutputError
+from facecrop_core.export.archive import archive_path, check_archive, write_archive
 from facecrop_core.export.contact_sheet import sheet_path, write_contact_sheet
 from facecrop_core.export.layouts import LAYOUTS
 from facecrop_core.export.metadata import Metadata
@@ -62,6 +63,8 @@ class DatasetWriter:
         self._video_id: str | None = None
         self._sources: dict[str, str] = {}
         check_mounted(out)
+        if settings.export.archive:
+            check_archive(out)
         with writing(out):
             out.mkdir(parents=True, exist_ok=True)
         self._lock = take_lock(out / LOCK_NAME, lambda: _busy(out))
@@ -130,17 +133,21 @@ class DatasetWriter:
         """A crop as an image file's bytes; may be called from other threads."""
         return encode_image(image, self._export.image_format, self._export.image_quality)
 
-    def close(self, sheet: bool = True) -> dict[str, str]:
+    def close(self, whole: bool = True) -> dict[str, str]:
         """Finish, and name the files beside the crops: metadata, statistics, and the contact sheet where one is made.
 
-        Closing a second time does nothing more. Raises OutputError or DiskFullError; it can be tried again then.
+        ``whole``: the run came to its end; contact sheet and archive are made only then. Closing a second time does
+        nothing more. Raises OutputError or DiskFullError; it can be tried again then.
         """
         files = {"metadata": str(self._metadata.path), "statistics": str(self._statistics.path)}
         if self._provenance is not None:
             files["provenance"] = str(self._provenance.path)
-        sheet = sheet and self._export.contact_sheet and self.written > 0
+        sheet = whole and self._export.contact_sheet and self.written > 0
         if sheet:
             files["contact_sheet"] = str(sheet_path(self.out))
+        archive = whole and self._export.archive
+        if archive:
+            files["archive"] = str(archive_path(self.out))
         if self._closed:
             return files
         self._layout.close()
@@ -156,6 +163,8 @@ class DatasetWriter:
                 layout.describe_again(self.out, rows)
         if sheet:
             write_contact_sheet(self.out, rows)
+        if archive:
+            write_archive(self.out)
         self._closed = True
         self._unlock()
         return files
@@ -174,7 +183,7 @@ class DatasetWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self.close(sheet=kind is None)
+            self.close(whole=kind is None)
         except OutputError as second:
             if kind is None:
                 raise

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from facecrop_core.export import SOURCE_START, sheet_path
+from facecrop_core.export import SOURCE_START, archive_path, sheet_path
 from facecrop_core.pipeline.project import Project
 from facecrop_core.records import FloatArray
 
 NEEDLE_BYTES = 16
 CHUNK_BYTES = 1 << 24
-BINARY = (".pack", ".npy", ".tar", ".png", ".jpg", ".jpeg", ".webp", ".avif")
+BINARY = (".pack", ".npy", ".tar", ".zip", ".png", ".jpg", ".jpeg", ".webp", ".avif")
 """Files in which a short name could stand by chance; they hold no text."""
 
 
@@ -57,7 +57,7 @@ def prove_forgotten(project: Project, evidence: Evidence) -> list[Trace]:
                 traces.append(Trace(path, "it is called like the person"))
             if path.is_file() and not path.is_relative_to(project.folder / "sources"):
                 traces += [Trace(path, words) for words in dict.fromkeys(search.file(path))]
-    beside = {path for out, statistics in project.exports for path in (statistics, sheet_path(out))}
+    beside = {path for out, statistics in project.exports for path in (statistics, sheet_path(out), archive_path(out))}
     for path in sorted(beside):
         if path.is_file():
             traces += [Trace(path, words) for words in dict.fromkeys(search.file(path))]

@@ -213,6 +213,7 @@ class ExportSettings(Section):
         "own: vid01_000001.png.",
     )  # fmt: skip
     contact_sheet: bool = setting(True, "Contact sheet", "Writes one picture with all crops beside the dataset.")
+    archive: bool = setting(False, "Archive", "Writes the whole folder as OUT.zip beside it, too, of any size.")
     max_total_bytes: int | None = setting(
         None, "Largest dataset", "Export stops, whole and tidy, before its crops would take more than this; "
         "1000000000 is 1 GB.", unit="bytes", ge=1, le=10**15, step=1_000_000, off_values=(0,),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,7 @@ def test_a_sample_that_does_not_fit_on_the_disk_leaves_the_shard_whole(
 def test_erasing_leaves_nothing_of_a_person_in_any_layout(tmp_path: Path, layout: str) -> None:
     out = tmp_path / "out"
     people: list[str | None] = ["Anna", "Bob", "Anna", None]
-    write(out, people, layout=layout, shard_samples=3, contact_sheet=True)
+    write(out, people, layout=layout, shard_samples=3, contact_sheet=True, archive=True)
     ids = {row(number)["face_id"] for number in (0, 2)}
     for name in ("000009.tar.part", "000009.png.part", "x_000009_0.jpg.part", "metadata.jsonl.part"):
         (out / name).write_bytes(b"Anna")  # of a run that was killed
@@ -182,6 +183,20 @@ def test_erasing_leaves_nothing_of_a_person_in_any_layout(tmp_path: Path, layout
     assert not any(path.name.endswith("Anna") for path in out.rglob("*"))
     assert erase_crops(out, statistics_path(out, None), ["Bob"], {row(3)["face_id"]}) == 2
     assert metadata(out) == [] and not [name for name in tree(out) if name.endswith((".png", ".tar", ".txt"))]
+
+
+def test_the_archive_holds_the_folder_and_replaces_only_our_own(tmp_path: Path) -> None:
+    out, path = tmp_path / "out", tmp_path / "out.zip"
+    for start in (0, 1):
+        write(out, ["Ann"], start, archive=True)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["000001.png", "000002.png", "metadata.jsonl", "provenance.json"]
+        assert archive.read("000002.png") == (out / "000002.png").read_bytes()
+    path.write_bytes(b"mine")
+    with pytest.raises(OutputError, match="not made by Facecrop"):
+        write(out, ["Ann"], 2, archive=True)
+    assert path.read_bytes() == b"mine" and tree(out) == ["000001.png", "000002.png"]
 
 
 def test_a_card_and_a_list_stay_true_when_another_layout_is_written(tmp_path: Path) -> None:
