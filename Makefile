@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
 RUN_ENV := HF_HUB_OFFLINE=1 GRADIO_ANALYTICS_ENABLED=False
-# Gradio takes four seconds to compile; so that is done once, at setup.
+# Gradio takes four seconds to compile; so that is done once, at setup, also where Python is told to keep no bytecode.
 export UV_COMPILE_BYTECODE := 1
 
 .PHONY: setup setup-dev demo test test-full app gpu lint docs bench clean
@@ -18,10 +18,12 @@ $(UV):
 
 .venv/.ready: pyproject.toml uv.lock | $(UV)
 	$(UV) sync --quiet --frozen --inexact --no-default-groups
+	@$(BIN)/python -m compileall -q app.py facecrop_core facecrop_ui
 	@touch $@
 
 .venv/.ready-dev: pyproject.toml uv.lock | $(UV)
 	$(UV) sync --quiet --frozen --inexact
+	@$(BIN)/python -m compileall -q app.py facecrop_core facecrop_ui
 	@touch .venv/.ready $@
 
 demo: setup

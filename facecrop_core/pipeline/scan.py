@@ -78,6 +78,8 @@ def scan(
     if existing is not None and existing.finished:
         return _use_again(project, task, settings, engine_of, watch, began)
     watch.send(Progress("models", video.path.name))
+    import pyarrow.parquet  # noqa: F401 - else the first part would wait for it, and the workers for the part
+
     engine = engine_of()
     loaded = time.perf_counter()
     watch.check_cancelled()
