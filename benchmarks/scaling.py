@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How a scan's seconds and memory grow with the film's length, and what a second worker brings.
 
-  scaling.py VIDEO --pack PACK_DIR [--minutes 1 10] [--workers 1 2] [--fps 1]
+  scaling.py VIDEO --pack PACK_DIR [--minutes 1 10] [--workers 1 2] [--fps 1] [--workers-fps 8]
 
 The video's packets are repeated until the film is as long as wanted. Prints one JSON object: for each length the
 seconds of the scan (loading models left out), the samples per second and the largest memory (sum of the proportional
@@ -41,9 +41,9 @@ def repeated(source: Path, target: Path, seconds: float) -> Path:
     return target
 
 
-def scan(video: Path, options: argparse.Namespace, folder: Path, *flags: str) -> dict[str, Any]:
+def scan(video: Path, pack: str, folder: Path, fps: str, *flags: str) -> dict[str, Any]:
     """Scan and watch the memory."""
-    seen = watch(["scan", str(video), "--project", str(folder), "--pack", options.pack, "--fps", options.fps, *flags])
+    seen = watch(["scan", str(video), "--project", str(folder), "--pack", pack, "--fps", fps, *flags])
     said, seconds = seen["result"], seen["result"]["seconds"]
     return {
         "seconds": seconds,
@@ -59,17 +59,20 @@ def main() -> None:
     parser.add_argument("--pack", required=True)
     parser.add_argument("--minutes", type=float, nargs="+", default=[1, 10])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--fps", default="1")
+    parser.add_argument("--fps", default="1", help="of the lengths")
+    parser.add_argument(
+        "--workers-fps", default="8", help="of the numbers of workers: models, not decoding, take the time"
+    )
     options = parser.parse_args()
     lengths, workers = {}, {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         films = {m: repeated(options.video, folder / f"{m:g}.mp4", 60 * m) for m in options.minutes}
         for minutes, film in films.items():
-            lengths[f"{minutes:g}"] = scan(film, options, folder / f"length{minutes:g}")
+            lengths[f"{minutes:g}"] = scan(film, options.pack, folder / f"length{minutes:g}", options.fps)
         for count in options.workers:
             lane = folder / f"workers{count}"
-            workers[str(count)] = scan(films[min(films)], options, lane, f"--workers={count}")
+            workers[str(count)] = scan(films[min(films)], options.pack, lane, options.workers_fps, f"--workers={count}")
     print(json.dumps({"minutes": lengths, "workers": workers}))
 
 
