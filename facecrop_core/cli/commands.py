@@ -74,6 +74,14 @@ def sheet(options: Namespace) -> int:
     return run_sheet(options, _settings(options, own))
 
 
+def coverage(options: Namespace) -> int:
+    from facecrop_core.cli.coverage import run_coverage
+    from facecrop_core.pipeline.project import Project
+
+    own = Project.open(options.project).settings.changed()
+    return run_coverage(options, _settings(options, own))
+
+
 def fetch(options: Namespace) -> int:
     from facecrop_core.cli.fetch import run_fetch
 

@@ -82,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_export(names)
     _add_faces(names)
     _add_sheet(names)
+    _add_coverage(names)
     add_people(names, _command)
     _add_verify(names)
     _add_models(names)
@@ -191,6 +192,15 @@ def _add_sheet(names: Any) -> None:
     parser.add_argument("--faces", type=int, default=24, metavar="N", help="How many faces; default: 24.")
     _add_preset(parser)
     add_setting_flags(parser, ("matching", "framing", "gate"))
+
+
+def _add_coverage(names: Any) -> None:
+    about = "What the settings would keep, without writing crops: reasons, poses, shots and measures, as JSON."
+    parser = _command(names, "coverage", commands.coverage, about)
+    parser.add_argument("--project", required=True, type=Path, metavar="DIR", help="The project to read.")
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="Where it is written; default: printed.")
+    _add_preset(parser)
+    add_setting_flags(parser, ("matching", "framing", "gate", "twins", "choosing"))
 
 
 def _add_verify(names: Any) -> None:

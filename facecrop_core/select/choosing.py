@@ -80,7 +80,7 @@ class _Balanced:
         self.score = faces.score / max(float(faces.score.max(initial=0)), 1e-9)
         self.shot = numbered(faces.video, faces.shot)
         self.light = _lights(faces.brightness)
-        self.cell = _cells(faces)
+        self.cell = pose_cells(faces.yaw_degrees, faces.pitch_degrees)
         self.likeness = np.zeros(len(faces), np.float32)
         """With the most alike chosen face of the same cell, by picture."""
         self.chosen = np.zeros(len(faces), np.bool_)
@@ -127,10 +127,10 @@ class _Balanced:
         self.likeness[rows] = np.maximum(self.likeness[rows], 1 - bits / UNLIKE_BITS)
 
 
-def _cells(faces: Candidates) -> IntArray:
-    """A number for each face's cell of pose [n]; −1 where pose was not measured."""
-    yaw, pitch = np.digitize(faces.yaw_degrees, YAW_BORDERS), np.digitize(faces.pitch_degrees, PITCH_BORDERS)
-    unknown = np.isnan(faces.yaw_degrees) | np.isnan(faces.pitch_degrees)
+def pose_cells(yaw_degrees: FloatArray, pitch_degrees: FloatArray) -> IntArray:
+    """A number for each face's cell of pose [n], counted through pitch, then yaw; −1 where it was not measured."""
+    yaw, pitch = np.digitize(yaw_degrees, YAW_BORDERS), np.digitize(pitch_degrees, PITCH_BORDERS)
+    unknown = np.isnan(yaw_degrees) | np.isnan(pitch_degrees)
     return np.where(unknown, -1, yaw * (len(PITCH_BORDERS) + 1) + pitch)
 
 
