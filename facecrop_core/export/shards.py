@@ -41,15 +41,14 @@ class Shard:
                 for name, data in files.items():
                     self._write(_header(name, len(data)) + data + bytes(-len(data) % tarfile.BLOCKSIZE))
         except OutputError:
-            self.take_back()
+            self._cut()
             raise
         self.samples += 1
 
     def take_back(self) -> None:
-        """Leave out the sample that was added last."""
-        self._file.seek(self._before)
-        with suppress(OSError):
-            self._file.truncate()
+        """Leave out the sample that was added last; only once for each."""
+        self._cut()
+        self.samples -= 1
 
     def finish(self) -> None:
         """Raises DiskFullError or OutputError; it can be tried again."""
@@ -70,6 +69,11 @@ class Shard:
         """Give the file up."""
         self._file.close()
         self._part.unlink(missing_ok=True)
+
+    def _cut(self) -> None:
+        self._file.seek(self._before)
+        with suppress(OSError):  # what is left behind this place is written over
+            self._file.truncate()
 
     def _write(self, data: bytes) -> None:
         while data:

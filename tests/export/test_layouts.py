@@ -163,6 +163,28 @@ def test_a_sample_that_does_not_fit_on_the_disk_leaves_the_shard_whole(
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_crop_that_cannot_be_logged_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str
+) -> None:
+    def full(text: str) -> None:
+        raise OSError(28, "full")
+
+    out = tmp_path / "out"
+    settings = Settings().with_values({"contact_sheet": False, "layout": layout, "shard_samples": 2})
+    with DatasetWriter(out, settings, ["Ann"]) as writer:
+        for number in range(3):
+            monkeypatch.setattr(writer._statistics._lines, "_write", full)
+            with pytest.raises(DiskFullError):
+                writer.write("Ann", b"lost", row(number))
+            monkeypatch.undo()
+            writer.write("Ann", b"picture", row(number))
+    assert [read_crop(out / line["file_name"]) for line in metadata(out)] == [b"picture"] * 3
+    assert not any(b"lost" in path.read_bytes() for path in out.rglob("*") if path.is_file())
+    if layout == "webdataset":
+        assert tree(out) == ["000000.tar", "000001.tar"]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_erasing_leaves_nothing_of_a_person_in_any_layout(tmp_path: Path, layout: str) -> None:
     out = tmp_path / "out"
     people: list[str | None] = ["Anna", "Bob", "Anna", None]

@@ -11,9 +11,11 @@ from test_produce import ENGINE, SETTINGS, contents, project
 
 from facecrop_core.cli import main
 from facecrop_core.errors import OutputError, ProjectError
+from facecrop_core.export import LAYOUTS
 from facecrop_core.pipeline.produce import write_dataset
 from facecrop_core.pipeline.project import Project
 from facecrop_core.pipeline.provenance import settings_to_repeat, transform_key
+from facecrop_core.pipeline.verify import verify
 
 __all__ = ["project"]
 VALUES: dict[str, Any] = {"sim": None, "contact_sheet": False}
@@ -70,6 +72,17 @@ def test_what_cannot_be_repeated_is_said(project: Project, tmp_path: Path) -> No
         path.write_text(text)
         with pytest.raises(OutputError):
             settings_to_repeat(path, project)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_dataset_of_any_layout_is_verified(project: Project, tmp_path: Path, layout: str) -> None:
+    out = tmp_path / "out"
+    write_dataset(project, SETTINGS.with_values(VALUES | {"layout": layout}), out)
+    assert not [f for f in verify(project.folder, out)["findings"] if f["path"].startswith(str(out))]
+    (crop, *_) = provenance(out)["crops"]
+    path = out / crop["file_name"]
+    (path.parent if layout == "webdataset" else path).unlink()
+    assert str(path) in [f["path"] for f in verify(project.folder, out)["findings"] if f["kind"] == "missing"]
 
 
 @pytest.mark.parametrize("layout", ["face-extract", "webdataset"])
