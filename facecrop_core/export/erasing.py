@@ -15,7 +15,7 @@ from facecrop_core.export.crops import delete_crops
 from facecrop_core.export.files import folder_names
 from facecrop_core.export.layouts import LAYOUTS
 from facecrop_core.export.metadata import Metadata
-from facecrop_core.export.provenance import forget_crops
+from facecrop_core.export.provenance import keep_crops
 from facecrop_core.export.statistics import guard
 from facecrop_core.files import PART_SUFFIX, write_whole, writing
 
@@ -53,7 +53,7 @@ def erase_crops(out: Path, statistics: Path, names: Collection[str], face_ids: C
     _erase_statistics(statistics, gone, people)
     sheet = sheet_path(out)
     left = [row for row in rows if row not in gone]
-    forget_crops(out, {row["file_name"] for row in gone})
+    keep_crops(out, left)
     for layout in LAYOUTS.values():
         layout.describe_again(out, left)
     if gone and sheet.exists():

@@ -7,7 +7,7 @@ killed is told of by the next one.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +83,11 @@ def read_provenance(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def forget_crops(out: Path, file_names: Collection[str]) -> None:
-    """Leave out crops that are gone. Raises DiskFullError or OutputError."""
+def keep_crops(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Leave out all crops but those of these lines of the metadata. Raises DiskFullError or OutputError."""
     if (out / PROVENANCE_NAME).exists():
-        provenance, gone = Provenance(out), set(file_names)
-        provenance.crops = [crop for crop in provenance.crops if crop["file_name"] not in gone]
+        provenance, left = Provenance(out), {(row["file_name"], row.get("face_id")) for row in rows}
+        provenance.crops = [crop for crop in provenance.crops if (crop["file_name"], crop["face_id"]) in left]
         provenance.save()
 
 

@@ -241,6 +241,17 @@ def test_a_crop_that_was_deleted_by_hand_is_forgotten_by_the_provenance(tmp_path
     ]
 
 
+def test_erasing_reaches_crops_that_only_the_provenance_remembers(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write(out, ["Anna", "Bob"])
+    (out / "Anna/000001.png").unlink()
+    lines = (out / "metadata.jsonl").read_text().splitlines(keepends=True)
+    (out / "metadata.jsonl").write_text(lines[1])
+    assert erase_crops(out, statistics_path(out, None), ["Anna"], {row(0)["face_id"]}) == 0
+    text = (out / "provenance.json").read_text()
+    assert row(0)["face_id"] not in text and "Anna" not in text and row(1)["face_id"] in text
+
+
 def metadata(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "metadata.jsonl").read_text("utf-8").splitlines()]
 
