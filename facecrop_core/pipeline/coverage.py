@@ -66,15 +66,17 @@ def _of_person(name: str | None, rows: Sequence[tuple[Produced, NDArray[np.int64
 def _pose(yaw: NDArray[Any], pitch: NDArray[Any]) -> dict[str, Any]:
     """Faces in each cell, a list over pitch for each span of yaw."""
     cells = pose_cells(yaw, pitch)
-    shape = len(YAW_BORDERS) + 1, len(PITCH_BORDERS) + 1
-    counts = np.bincount(cells[cells >= 0], minlength=shape[0] * shape[1]).reshape(shape)
+    counts = np.zeros((len(YAW_BORDERS) + 2, len(PITCH_BORDERS) + 2), np.int64)  # the last are for -1
+    np.add.at(counts, cells, 1)
     return {
         "yaw_borders_degrees": list(YAW_BORDERS),
         "pitch_borders_degrees": list(PITCH_BORDERS),
-        "faces": counts.tolist(),
-        "cells_filled": int((counts > 0).sum()),
-        "yaw_filled": int((counts.sum(axis=1) > 0).sum()),
-        "not_measured": int((cells < 0).sum()),
+        "faces": counts[:-1, :-1].tolist(),
+        "cells_filled": int((counts[:-1, :-1] > 0).sum()),
+        "yaw_filled": int((counts[:-1].sum(axis=1) > 0).sum()),
+        "faces_by_yaw": counts[:-1].sum(axis=1).tolist(),
+        "pitch_not_measured": int(counts[:, -1].sum()),
+        "yaw_not_measured": int(counts[-1].sum()),
     }
 
 

@@ -11,7 +11,7 @@ from facecrop_core.select.candidates import Candidates, numbered, rank_within
 from facecrop_core.settings.choosing import ChoosingSettings
 
 YAW_BORDERS, PITCH_BORDERS = (-50, -30, -10, 10, 30, 50), (-15, 15)
-"""Degrees: 7 × 3 cells of pose. Faces without a pose make a cell of their own."""
+"""Degrees: 7 × 3 cells of pose. Where yaw or pitch was not measured, that makes a cell of its own."""
 LIGHTS = 3
 ALPHA = 0.75
 """How much of a face's worth is its score; the rest is how unlike the chosen ones it is (MMR, as in PersonCapture)."""
@@ -80,7 +80,7 @@ class _Balanced:
         self.score = faces.score / max(float(faces.score.max(initial=0)), 1e-9)
         self.shot = numbered(faces.video, faces.shot)
         self.light = _lights(faces.brightness)
-        self.cell = pose_cells(faces.yaw_degrees, faces.pitch_degrees)
+        self.cell = numbered(*pose_cells(faces.yaw_degrees, faces.pitch_degrees))
         self.likeness = np.zeros(len(faces), np.float32)
         """With the most alike chosen face of the same cell, by picture."""
         self.chosen = np.zeros(len(faces), np.bool_)
@@ -127,11 +127,11 @@ class _Balanced:
         self.likeness[rows] = np.maximum(self.likeness[rows], 1 - bits / UNLIKE_BITS)
 
 
-def pose_cells(yaw_degrees: FloatArray, pitch_degrees: FloatArray) -> IntArray:
-    """A number for each face's cell of pose [n], counted through pitch, then yaw; −1 where it was not measured."""
-    yaw, pitch = np.digitize(yaw_degrees, YAW_BORDERS), np.digitize(pitch_degrees, PITCH_BORDERS)
-    unknown = np.isnan(yaw_degrees) | np.isnan(pitch_degrees)
-    return np.where(unknown, -1, yaw * (len(PITCH_BORDERS) + 1) + pitch)
+def pose_cells(yaw_degrees: FloatArray, pitch_degrees: FloatArray) -> tuple[IntArray, IntArray]:
+    """Each face's cell of yaw and of pitch [n], from 0; −1 where that was not measured."""
+    yaw = np.where(np.isnan(yaw_degrees), -1, np.digitize(yaw_degrees, YAW_BORDERS))
+    pitch = np.where(np.isnan(pitch_degrees), -1, np.digitize(pitch_degrees, PITCH_BORDERS))
+    return yaw, pitch
 
 
 def _lights(brightness: FloatArray) -> IntArray:

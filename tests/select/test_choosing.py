@@ -82,6 +82,11 @@ def test_a_balanced_set_takes_each_cell_in_turn_and_goes_on_with_those_that_have
     assert chosen(faces, target=50) == [0, 1, 2, 3, 4, 5]
 
 
+def test_yaw_counts_where_pitch_was_not_measured() -> None:
+    faces = candidates(4, yaw_degrees=[0, 0, 0, 60], pitch_degrees=[np.nan] * 4)
+    assert chosen(faces, target=2) == [0, 3]
+
+
 def test_within_a_cell_unlike_pictures_shots_and_lights_are_preferred() -> None:
     score = np.array([0.9, 0.89, 0.88], np.float32)
     pictures = np.array([2**63, 2**63, 2**63 + 2**40 - 1], np.uint64)
