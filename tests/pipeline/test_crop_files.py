@@ -12,7 +12,7 @@ import pytest
 
 from facecrop_core.cli import main
 from facecrop_core.errors import OutputError
-from facecrop_core.export import beside, erase_crops, face_extract, statistics_path
+from facecrop_core.export import beside, erase_crops, statistics_path, writer
 from facecrop_core.pipeline.framing_sheet import STYLES, choose_spread
 from facecrop_core.pipeline.produce import produce, write_dataset
 from facecrop_core.pipeline.project import Project, Scan
@@ -76,12 +76,12 @@ def test_every_style_is_written_with_mask_and_transform(project: Project, tmp_pa
 def test_formats_and_what_a_build_lacks(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for image_format, magic in (("avif", b"ftypavif"), ("webp", b"WEBP"), ("jpeg", b"\xff\xd8")):
         settings = Settings().with_values({"framing": "portrait", "size": 64, "image_format": image_format})
-        if not face_extract.can_encode(image_format):
+        if not writer.can_encode(image_format):
             continue
         assert write_dataset(project, settings, tmp_path / image_format)["saved"] == FACES
         first = min((tmp_path / image_format).glob("000001.*"))
         assert magic in first.read_bytes()[:16]
-    monkeypatch.setattr(face_extract, "can_encode", lambda name: name != "avif")
+    monkeypatch.setattr(writer, "can_encode", lambda name: name != "avif")
     with pytest.raises(OutputError, match="avif"):
         write_dataset(project, Settings().with_values({"image_format": "avif"}), tmp_path / "none")
 
